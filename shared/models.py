@@ -1,0 +1,442 @@
+"""The tables: columns and constraints, nothing else. DESIGN words; instants end in `_at`, durations in `_seconds`."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    desc,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from shared.status import Status
+
+
+class Base(DeclarativeBase):
+    """Naming convention and the few column types everything uses."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: DateTime(timezone=True),
+        str: Text(),
+        int: BigInteger(),
+        float: Float(),
+        bytes: LargeBinary(),
+        dict[str, Any]: JSONB(),
+        list[int]: ARRAY(BigInteger()),
+        list[str]: ARRAY(Text()),
+    }
+
+
+def _id() -> Mapped[int]:
+    return mapped_column(BigInteger, Identity(always=True), primary_key=True)
+
+
+def _now() -> Mapped[datetime]:
+    return mapped_column(DateTime(timezone=True), server_default=text("clock_timestamp()"))
+
+
+def _false() -> Mapped[bool]:
+    return mapped_column(server_default=text("false"))
+
+
+def _status_check(column: str) -> CheckConstraint:
+    words = ", ".join(f"'{status}'" for status in Status)
+    return CheckConstraint(f"{column} IN ({words})", name=f"{column}_word")
+
+
+class Project(Base):
+    """A named group of pipelines with an owning team; everything starts in `default`, whose id is 1."""
+
+    __tablename__ = "projects"
+
+    id: Mapped[int] = _id()
+    key: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    team: Mapped[str | None]
+    created_at: Mapped[datetime] = _now()
+
+
+class Instance(Base):
+    """One installation of a provider, by its configured name."""
+
+    __tablename__ = "instances"
+
+    id: Mapped[int] = _id()
+    name: Mapped[str] = mapped_column(unique=True)
+    provider: Mapped[str]
+    base_url: Mapped[str]
+    created_at: Mapped[datetime] = _now()
+
+
+class Credential(Base):
+    """A provider's request budget for one credential (or for none), known by fingerprint; never the secret."""
+
+    __tablename__ = "credentials"
+
+    fingerprint: Mapped[str] = mapped_column(primary_key=True)
+    instance_id: Mapped[int] = mapped_column(ForeignKey("instances.id"))
+    request_limit: Mapped[int | None]
+    remaining: Mapped[int | None]
+    reset_at: Mapped[datetime | None]
+    blocked_until: Mapped[datetime | None]
+    is_rejected: Mapped[bool] = _false()
+    updated_at: Mapped[datetime] = _now()
+
+
+class Source(Base):
+    """One thing polled on an instance. This table is the schedule: due once `next_poll_at` has passed and
+    no lease holds.
+
+    `fence` grows with every claim; a write that carries an older fence is refused. `baseline_at` is the instant of the
+    first complete collection: what finished before it never alerts.
+    """
+
+    __tablename__ = "sources"
+    __table_args__ = (
+        UniqueConstraint("instance_id", "scope"),
+        Index(None, "next_poll_at", postgresql_where=text("is_active")),
+    )
+
+    id: Mapped[int] = _id()
+    instance_id: Mapped[int] = mapped_column(ForeignKey("instances.id"))
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"), server_default=text("1"))
+    scope: Mapped[str]
+    origin: Mapped[str] = mapped_column(server_default=text("'config'"), comment="config | added")
+    is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    interval_seconds: Mapped[float] = mapped_column(server_default=text("60"))
+    next_poll_at: Mapped[datetime] = _now()
+    requested_at: Mapped[datetime | None]
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    fence: Mapped[int] = mapped_column(server_default=text("0"))
+    cursor: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    baseline_at: Mapped[datetime | None]
+    last_poll_at: Mapped[datetime | None]
+    last_ok_at: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    last_error: Mapped[str | None]
+    last_error_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = _now()
+
+
+class Repository(Base):
+    """What builds are built from; named by the newest build that named it."""
+
+    __tablename__ = "repositories"
+    __table_args__ = (UniqueConstraint("instance_id", "external_id"),)
+
+    id: Mapped[int] = _id()
+    instance_id: Mapped[int] = mapped_column(ForeignKey("instances.id"))
+    external_id: Mapped[str]
+    name: Mapped[str]
+    url: Mapped[str | None]
+    default_branch: Mapped[str | None]
+    named_at: Mapped[datetime]
+
+
+class Branch(Base):
+    """A branch seen on a build; kept by name after the provider forgets it."""
+
+    __tablename__ = "branches"
+
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    first_seen_at: Mapped[datetime] = _now()
+
+
+class Commit(Base):
+    """A commit seen on a build."""
+
+    __tablename__ = "commits"
+
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id"), primary_key=True)
+    sha: Mapped[str] = mapped_column(primary_key=True)
+    message: Mapped[str | None]
+    author: Mapped[str | None]
+    committed_at: Mapped[datetime | None]
+
+
+class Pipeline(Base):
+    """The definition that runs; identity is the provider's id, the name is what the newest build called it."""
+
+    __tablename__ = "pipelines"
+    __table_args__ = (
+        UniqueConstraint("instance_id", "external_id"),
+        Index(None, "source_id"),
+        Index(None, "repository_id"),
+    )
+
+    id: Mapped[int] = _id()
+    instance_id: Mapped[int] = mapped_column(ForeignKey("instances.id"))
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"))
+    source_id: Mapped[int | None] = mapped_column(ForeignKey("sources.id"))
+    repository_id: Mapped[int | None] = mapped_column(ForeignKey("repositories.id"))
+    external_id: Mapped[str]
+    name: Mapped[str]
+    url: Mapped[str | None]
+    default_branch: Mapped[str | None]
+    named_at: Mapped[datetime]
+    created_at: Mapped[datetime] = _now()
+
+
+class Build(Base):
+    """One run of a pipeline, showing its greatest attempt.
+
+    `version` counts its events. `queued_at` is the sort key of every list, set at insert and never moved. The fill
+    factor leaves room on the page, so that a change of columns that no index holds rewrites no index.
+    """
+
+    __tablename__ = "builds"
+    __table_args__ = (
+        UniqueConstraint("pipeline_id", "external_id"),
+        Index("ix_builds_newest", desc("queued_at"), desc("id")),
+        Index("ix_builds_pipeline_newest", "pipeline_id", desc("queued_at"), desc("id")),
+        Index("ix_builds_status_newest", "status", desc("queued_at"), desc("id")),
+        Index("ix_builds_open", "pipeline_id", postgresql_where=text("NOT is_finished")),
+        Index("ix_builds_rerun", "pipeline_id", postgresql_where=text("attempt > 1")),
+        _status_check("status"),
+        {"postgresql_with": {"fillfactor": 85}},
+    )
+
+    id: Mapped[int] = _id()
+    pipeline_id: Mapped[int] = mapped_column(ForeignKey("pipelines.id"))
+    project_id: Mapped[int]
+    external_id: Mapped[str]
+    number: Mapped[int | None]
+    attempt: Mapped[int] = mapped_column(Integer)
+    version: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    status: Mapped[str]
+    raw_status: Mapped[str]
+    is_finished: Mapped[bool]
+    is_unstable: Mapped[bool] = _false()
+    cancel_reason: Mapped[str | None]
+    pipeline_name: Mapped[str]
+    branch: Mapped[str | None]
+    commit_sha: Mapped[str | None]
+    commit_message: Mapped[str | None]
+    author: Mapped[str | None]
+    event: Mapped[str | None]
+    queued_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    duration_seconds: Mapped[float | None]
+    queued_seconds: Mapped[float | None]
+    progress: Mapped[float | None]
+    web_url: Mapped[str | None]
+    # `metadata` is taken on a declarative class, so the attribute has another name than the column.
+    metadata_: Mapped[dict[str, Any] | None] = mapped_column("metadata", JSONB)
+    merge_key: Mapped[list[int]]
+    recorded_at: Mapped[datetime] = _now()
+
+
+class Attempt(Base):
+    """One try of a build; none is ever overwritten by another. `has_jobs`: its complete list of jobs is recorded."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        _status_check("status"),
+        {"postgresql_with": {"fillfactor": 85}},
+    )
+
+    build_id: Mapped[int] = mapped_column(ForeignKey("builds.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    status: Mapped[str]
+    raw_status: Mapped[str]
+    is_finished: Mapped[bool]
+    is_unstable: Mapped[bool] = _false()
+    cancel_reason: Mapped[str | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    duration_seconds: Mapped[float | None]
+    queued_seconds: Mapped[float | None]
+    web_url: Mapped[str | None]
+    has_jobs: Mapped[bool] = _false()
+    merge_key: Mapped[list[int]]
+    recorded_at: Mapped[datetime] = _now()
+
+
+class Job(Base):
+    """A part of an attempt; `host_id` waits for the day hosts are known."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        UniqueConstraint("build_id", "attempt", "external_id"),
+        ForeignKeyConstraint(["build_id", "attempt"], ["attempts.build_id", "attempts.number"]),
+        Index("ix_jobs_unknown", "raw_status", postgresql_where=text("status = 'unknown'")),
+        _status_check("status"),
+    )
+
+    id: Mapped[int] = _id()
+    build_id: Mapped[int]
+    attempt: Mapped[int] = mapped_column(Integer)
+    external_id: Mapped[str]
+    name: Mapped[str]
+    stage: Mapped[str | None]
+    status: Mapped[str]
+    raw_status: Mapped[str]
+    is_finished: Mapped[bool]
+    queued_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    runner: Mapped[str | None]
+    host_id: Mapped[int | None]
+    web_url: Mapped[str | None]
+    merge_key: Mapped[list[int]]
+
+
+class Event(Base):
+    """One row of the one log: dense, in commit order. Written by `events.append` alone, last thing in a transaction."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index(None, "subject_kind", "subject_id", "pos"),)
+
+    pos: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str]
+    subject_kind: Mapped[str]
+    subject_id: Mapped[int]
+    project_id: Mapped[int]
+    attempt: Mapped[int | None] = mapped_column(Integer)
+    version: Mapped[int] = mapped_column(Integer)
+    from_status: Mapped[str | None]
+    to_status: Mapped[str | None]
+    is_superseded: Mapped[bool] = _false()
+    is_backfill: Mapped[bool] = _false()
+    at: Mapped[datetime]
+    recorded_at: Mapped[datetime] = _now()
+    data: Mapped[dict[str, Any] | None]
+
+
+class Stream(Base):
+    """The one row that names this life of the event log; a restored database gets a new epoch."""
+
+    __tablename__ = "stream"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, server_default=text("1"))
+    epoch: Mapped[UUID] = mapped_column(server_default=text("gen_random_uuid()"))
+
+
+class Process(Base):
+    """A heartbeat a few seconds old says that this process lives."""
+
+    __tablename__ = "processes"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    host: Mapped[str]
+    pid: Mapped[int] = mapped_column(Integer)
+    version: Mapped[str]
+    started_at: Mapped[datetime] = _now()
+    heartbeat_at: Mapped[datetime] = _now()
+
+
+class Key(Base):
+    """An API key: the public half of it and the hash of the secret half."""
+
+    __tablename__ = "keys"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    secret_sha256: Mapped[bytes]
+    name: Mapped[str]
+    scopes: Mapped[list[str]]
+    created_at: Mapped[datetime] = _now()
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+
+
+class Cursor(Base):
+    """How far a consumer of the event log has come."""
+
+    __tablename__ = "cursors"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    pos: Mapped[int]
+
+
+class Verdict(Base):
+    """The latest verdict of one pipeline on one branch, and whether its failure was told to anyone."""
+
+    __tablename__ = "verdicts"
+
+    pipeline_id: Mapped[int] = mapped_column(ForeignKey("pipelines.id"), primary_key=True)
+    branch: Mapped[str] = mapped_column(primary_key=True)
+    status: Mapped[str]
+    build_id: Mapped[int]
+    attempt: Mapped[int] = mapped_column(Integer)
+    queued_at: Mapped[datetime]
+    since: Mapped[datetime]
+    is_announced: Mapped[bool] = _false()
+
+
+class Delivery(Base):
+    """One message's way to one receiver: pending -> sending -> sent | dead | expired.
+
+    `fence` grows with every claim; a settle that carries an older one is refused. A claim after the first says
+    "possible repeat", because the one before may have been sent.
+    """
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("receiver", "event_pos"),
+        Index(None, "next_try_at", postgresql_where=text("state IN ('pending', 'sending')")),
+        CheckConstraint("state IN ('pending', 'sending', 'sent', 'dead', 'expired')", name="state_word"),
+    )
+
+    id: Mapped[int] = _id()
+    receiver: Mapped[str]
+    kind: Mapped[str]
+    event_pos: Mapped[int]
+    build_id: Mapped[int]
+    attempt: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(server_default=text("'pending'"))
+    tries: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    fence: Mapped[int] = mapped_column(server_default=text("0"))
+    lease_until: Mapped[datetime | None]
+    next_try_at: Mapped[datetime] = _now()
+    message: Mapped[dict[str, Any]]
+    last_error: Mapped[str | None]
+    created_at: Mapped[datetime] = _now()
+    settled_at: Mapped[datetime | None]
+
+
+class Quarantine(Base):
+    """A row of a provider's answer that could not be stored: which one and why, never its content."""
+
+    __tablename__ = "quarantine"
+    __table_args__ = (UniqueConstraint("source_id", "kind", "external_id", "reason"), Index(None, "last_seen_at"))
+
+    id: Mapped[int] = _id()
+    source_id: Mapped[int | None] = mapped_column(ForeignKey("sources.id"))
+    kind: Mapped[str]
+    external_id: Mapped[str]
+    reason: Mapped[str]
+    seen: Mapped[int] = mapped_column(Integer, server_default=text("1"))
+    first_seen_at: Mapped[datetime] = _now()
+    last_seen_at: Mapped[datetime] = _now()

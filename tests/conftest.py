@@ -1,0 +1,130 @@
+"""Real Postgres for every test: a savepoint per test, or a clone of the migrated template where commits must be real.
+
+With `CI_NO_SKIPS=1` a skipped test is a failed run: on the build server everything has to be there.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy.orm import Session
+
+import migrations
+from shared.database import libpq_url, make_engine
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped and os.environ.get("CI_NO_SKIPS") == "1":
+        terminalreporter.write_line(f"CI_NO_SKIPS=1, but {len(skipped)} test(s) were skipped", red=True)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI_NO_SKIPS") == "1" and exitstatus == pytest.ExitCode.OK and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server we may create databases on: `OBSERVATORY_TEST_DATABASE_URL`, or a private one of our own."""
+    given = os.environ.get("OBSERVATORY_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    from shared import embedded  # noqa: PLC0415
+
+    server = embedded.Server(tmp_path_factory.mktemp("postgres") / "data")
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+class Databases:
+    """Creates databases on one server and drops them again; every clone starts as the migrated template."""
+
+    def __init__(self, server_url: str) -> None:
+        self.server_url = server_url
+        self.prefix = f"observatory_test_{uuid.uuid4().hex[:8]}"
+        self.template = self.create("template")
+        engine = make_engine(self.template, application="test", pool_size=1)
+        migrations.upgrade(engine)
+        engine.dispose()
+
+    def create(self, name: str, template: str | None = None) -> str:
+        """Create a database, empty or as a copy of another, and return its URL."""
+        database = f"{self.prefix}_{name}"
+        source = "" if template is None else f" TEMPLATE {make_url(template).database}"
+        self._execute(f"CREATE DATABASE {database}{source}")
+        return make_url(self.server_url).set(database=database).render_as_string(hide_password=False)
+
+    def clone(self) -> str:
+        return self.create(uuid.uuid4().hex[:8], self.template)
+
+    def drop(self, url: str) -> None:
+        self._execute(f"DROP DATABASE IF EXISTS {make_url(url).database} WITH (FORCE)")
+
+    def _execute(self, statement: str) -> None:
+        with psycopg.connect(libpq_url(self.server_url), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+@pytest.fixture(scope="session")
+def databases(server_url: str) -> Iterator[Databases]:
+    databases = Databases(server_url)
+    try:
+        yield databases
+    finally:
+        databases.drop(databases.template)
+
+
+@pytest.fixture
+def database_url(databases: Databases) -> Iterator[str]:
+    """The URL of a fresh migrated database, for processes and threads that connect by themselves."""
+    url = databases.clone()
+    try:
+        yield url
+    finally:
+        databases.drop(url)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Engine]:
+    """An engine on a fresh migrated database: commits are real."""
+    engine = make_engine(database_url, application="test", pool_size=16)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def shared_connection(databases: Databases) -> Iterator[Connection]:
+    url = databases.clone()
+    engine = make_engine(url, application="test", pool_size=2)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+        databases.drop(url)
+
+
+@pytest.fixture
+def session(shared_connection: Connection) -> Iterator[Session]:
+    """A session in a transaction that is rolled back when the test ends; its own commits are savepoints."""
+    with shared_connection.begin() as transaction:
+        with Session(shared_connection, join_transaction_mode="create_savepoint") as session:
+            yield session
+        transaction.rollback()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A short writable folder of this test's own."""
+    return tmp_path

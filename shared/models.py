@@ -357,7 +357,7 @@ class Process(Base):
 
 
 class Key(Base):
-    """An API key: the public half of it and the hash of the secret half."""
+    """An API key: the public half of it and the hash of the secret half. A browser's session is one with a parent."""
 
     __tablename__ = "keys"
 
@@ -365,6 +365,7 @@ class Key(Base):
     secret_sha256: Mapped[bytes]
     name: Mapped[str]
     scopes: Mapped[list[str]]
+    parent_id: Mapped[str | None] = mapped_column(ForeignKey("keys.id"))
     created_at: Mapped[datetime] = _now()
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

@@ -4,6 +4,7 @@ With `CI_NO_SKIPS=1` a skipped test is a failed run: on the build server everyth
 """
 
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.orm import Session
 
 import migrations
+from shared import embedded
 from shared.database import libpq_url, make_engine
 
 
@@ -30,19 +32,20 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server_url() -> Iterator[str]:
     """A server we may create databases on: `OBSERVATORY_TEST_DATABASE_URL`, or a private one of our own."""
     given = os.environ.get("OBSERVATORY_TEST_DATABASE_URL")
     if given:
         yield given
         return
-    from shared import embedded  # noqa: PLC0415
-
-    server = embedded.Server(tmp_path_factory.mktemp("postgres") / "data")
-    try:
-        yield server.start()
-    finally:
-        server.stop()
+    # Not under pytest's own folder: as root an unprivileged account runs the server and must be able to enter.
+    with tempfile.TemporaryDirectory(prefix="observatory-") as parent:
+        Path(parent).chmod(0o711)
+        server = embedded.Server(Path(parent) / "data")
+        try:
+            yield server.start()
+        finally:
+            server.stop()
 
 
 class Databases:

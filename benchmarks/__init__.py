@@ -1,0 +1,1 @@
+"""The figures anyone can rerun: `python -m benchmarks`. Measurements, not tests."""

@@ -1,0 +1,185 @@
+"""Observations -> builds, attempts, jobs, names and events, in the caller's transaction.
+
+One page costs a constant number of set-based statements, whatever its size, and none but the first when nothing
+changed. Everything merges by a maximum over a total order (`merge_key`, then `raw_status`), so observations may come
+in any order, any number of times, from anyone. That is why the first statement may look without a lock: what does not
+beat the committed state can never beat a later one.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import orjson
+from sqlalchemy.orm import Session
+
+from shared import events, recorder_sql
+from shared.observation import Observation, ObservedJob, microseconds
+from shared.status import CancelReason
+
+_CANCEL_REASONS = (None, *CancelReason)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What recording a page did: how many observations changed something, how many transitions went to the log."""
+
+    changed: int = 0
+    transitions: int = 0
+    new_pipelines: int = 0
+
+
+def record(
+    session: Session,
+    observations: Sequence[Observation],
+    *,
+    instance_id: int,
+    source_id: int | None,
+    is_backfill: bool,
+) -> Recorded:
+    """Record observations of one instance; the caller commits, soon: the event log is locked until then.
+
+    `is_backfill` marks the events as the past being collected: nobody is alerted about them. Raises what Postgres
+    raises; a row that cannot be stored fails the whole call (`poll` then halves the page until it stands alone).
+    """
+    recorded = Recorded()
+    for layer in _layers(observations):
+        rows = [_row(ordinal, observation) for ordinal, observation in enumerate(layer)]
+        recorded = _sum(recorded, _record_rows(session, rows, instance_id, source_id, is_backfill=is_backfill))
+    return recorded
+
+
+def _layers(observations: Sequence[Observation]) -> Iterable[list[Observation]]:
+    """Split so that no layer sees one attempt twice: a set-based statement may touch a row only once."""
+    layers: list[list[Observation]] = []
+    depth: dict[tuple[str, str, int], int] = {}
+    for observation in observations:
+        identity = (observation.pipeline_external_id, observation.external_id, observation.attempt)
+        layer = depth.get(identity, 0)
+        depth[identity] = layer + 1
+        if layer == len(layers):
+            layers.append([])
+        layers[layer].append(observation)
+    return layers
+
+
+def _record_rows(
+    session: Session,
+    rows: list[dict[str, object]],
+    instance_id: int,
+    source_id: int | None,
+    *,
+    is_backfill: bool,
+) -> Recorded:
+    page = _json(rows)
+    changed = session.execute(recorder_sql.CHANGED, {"page": page, "instance": instance_id}).all()
+    if not changed:
+        return Recorded()
+    if len(changed) < len(rows):
+        page = _json([rows[change.ordinal] for change in changed])
+    given = {"page": page, "instance": instance_id}
+    new_pipelines = 0
+    if any(change.needs_names for change in changed):
+        new_pipelines = _record_names(session, given, source_id)
+    inserted = []
+    if any(change.is_new for change in changed):
+        inserted = list(session.scalars(recorder_sql.INSERT_BUILDS, given))
+    session.execute(recorder_sql.LOCK_BUILDS, given)
+    merged = session.execute(recorder_sql.MERGE, given | {"inserted": inserted}).one()
+    if any(rows[change.ordinal]["has_jobs"] for change in changed):
+        session.execute(recorder_sql.MERGE_JOBS, given)
+    if merged.transitions:
+        events.append(session, merged.document, is_backfill=is_backfill)
+    return Recorded(len(changed), merged.transitions, new_pipelines)
+
+
+def _record_names(session: Session, given: dict[str, object], source_id: int | None) -> int:
+    """Repositories, pipelines, branches and commits the page names; returns how many pipelines are new."""
+    session.execute(recorder_sql.REPOSITORIES, given)
+    pipelines = session.execute(recorder_sql.PIPELINES, given | {"source": source_id})
+    session.execute(recorder_sql.BRANCHES, given)
+    session.execute(recorder_sql.COMMITS, given)
+    return sum(row.is_new for row in pipelines)
+
+
+def _json(rows: list[dict[str, object]]) -> str:
+    return orjson.dumps(rows).decode()
+
+
+def _sum(one: Recorded, other: Recorded) -> Recorded:
+    return Recorded(
+        one.changed + other.changed, one.transitions + other.transitions, one.new_pipelines + other.new_pipelines
+    )
+
+
+def _row(ordinal: int, seen: Observation) -> dict[str, object]:
+    """One observation as the statements read it; the keys are `recorder_sql.PAGE`'s columns."""
+    return {
+        "ordinal": ordinal,
+        "pipeline": seen.pipeline_external_id,
+        "pipeline_name": seen.pipeline_name,
+        "pipeline_url": seen.pipeline_url,
+        "default_branch": seen.default_branch,
+        "repository": seen.repository_external_id,
+        "repository_name": seen.repository_name,
+        "repository_url": seen.repository_url,
+        "external_id": seen.external_id,
+        "number": seen.number,
+        "attempt": seen.attempt,
+        "merge_key": _whole_key(seen),
+        "status": seen.status,
+        "raw_status": seen.raw_status,
+        "is_finished": seen.is_finished,
+        "is_unstable": seen.is_unstable,
+        "cancel_reason": seen.cancel_reason,
+        "queued_at": seen.queued_at,
+        "started_at": seen.started_at,
+        "finished_at": seen.finished_at if seen.is_finished else None,
+        "is_finish_guessed": seen.is_finish_guessed,
+        "duration_seconds": seen.duration_seconds,
+        "queued_seconds": seen.queued_seconds,
+        "progress": seen.progress,
+        "web_url": seen.web_url,
+        "branch": seen.branch,
+        "commit_sha": seen.commit_sha,
+        "commit_message": seen.commit_message,
+        "commit_author": seen.commit_author,
+        "committed_at": seen.committed_at,
+        "author": seen.author,
+        "event": seen.event,
+        "has_jobs": seen.jobs is not None,
+        "jobs": None if seen.jobs is None else [_job_row(job) for job in seen.jobs],
+    }
+
+
+def _whole_key(seen: Observation) -> list[int]:
+    """The merge key, then everything else that moves with it: equal keys are decided by the whole tuple.
+
+    A guessed finish is left out: it takes the earliest guess of all, whichever observation wins.
+    """
+    exact = not seen.is_finish_guessed
+    return [
+        *seen.merge_key,
+        microseconds(seen.started_at),
+        microseconds(seen.finished_at) if exact else 0,
+        round((seen.duration_seconds or 0) * 1000) if exact else 0,
+        int(seen.is_unstable),
+        _CANCEL_REASONS.index(seen.cancel_reason),
+        round((seen.progress or 0) * 1000),
+    ]
+
+
+def _job_row(job: ObservedJob) -> dict[str, object]:
+    return {
+        "external_id": job.external_id,
+        "name": job.name,
+        "stage": job.stage,
+        "merge_key": [*job.merge_key, microseconds(job.started_at), microseconds(job.finished_at)],
+        "status": job.status,
+        "raw_status": job.raw_status,
+        "is_finished": job.is_finished,
+        "queued_at": job.queued_at,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+        "runner": job.runner,
+        "web_url": job.web_url,
+    }

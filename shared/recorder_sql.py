@@ -1,0 +1,284 @@
+"""The recorder's statements. Each reads the page from one JSON parameter and walks rows in key order, against deadlock.
+
+The order of locks is the same in every transaction: names, new builds, known builds, the event log.
+"""
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import BigInteger
+
+PAGE = """
+    page AS (
+        SELECT * FROM json_to_recordset(CAST(:page AS json)) AS p (
+            ordinal int, pipeline text, pipeline_name text, pipeline_url text, default_branch text,
+            repository text, repository_name text, repository_url text, external_id text, number bigint,
+            attempt int, merge_key bigint[], status text, raw_status text, is_finished boolean, is_unstable boolean,
+            cancel_reason text, queued_at timestamptz, started_at timestamptz, finished_at timestamptz,
+            is_finish_guessed boolean, duration_seconds float, queued_seconds float, progress float, web_url text,
+            branch text, commit_sha text, commit_message text, commit_author text, committed_at timestamptz,
+            author text, event text, has_jobs boolean, jobs json))
+"""
+
+JOB = """
+    (external_id text, name text, stage text, merge_key bigint[], status text, raw_status text, is_finished boolean,
+     queued_at timestamptz, started_at timestamptz, finished_at timestamptz, runner text, web_url text)
+"""
+
+# The words are compared by their bytes, so that the order does not depend on the database's collation.
+_BEATS = '(p.merge_key, p.raw_status COLLATE "C") > (a.merge_key, a.raw_status COLLATE "C")'
+_JOB_BEATS = '(j.merge_key, j.raw_status COLLATE "C") > (k.merge_key, k.raw_status COLLATE "C")'
+
+_EARLIER_FINISH = "p.is_finish_guessed AND p.finished_at < a.finished_at"
+
+# What an observation can only add: unknown until the first one that knows. Of two addresses of an attempt the greater
+# is kept, which is the more exact one (`…/runs/1` and `…/runs/1/attempts/1`).
+_FILLS = """
+    b.branch IS NULL AND p.branch IS NOT NULL
+    OR b.commit_sha IS NULL AND p.commit_sha IS NOT NULL
+    OR b.commit_message IS NULL AND p.commit_message IS NOT NULL
+    OR b.author IS NULL AND p.author IS NOT NULL
+    OR b.event IS NULL AND p.event IS NOT NULL
+    OR b.number IS NULL AND p.number IS NOT NULL
+    OR p.web_url > coalesce(a.web_url, '')
+"""
+
+_NEEDS_JOBS = f"""
+    p.has_jobs AND (NOT a.has_jobs OR EXISTS (
+        SELECT FROM json_to_recordset(p.jobs) AS j {JOB}
+        LEFT JOIN jobs k ON k.build_id = b.id AND k.attempt = p.attempt AND k.external_id = j.external_id
+        WHERE k.id IS NULL OR {_JOB_BEATS}))
+"""
+
+CHANGED = text(f"""
+    WITH {PAGE}
+    SELECT p.ordinal, b.id IS NULL AS is_new,
+           b.id IS NULL OR b.branch IS NULL OR b.commit_sha IS NULL AS needs_names
+    FROM page p
+    LEFT JOIN pipelines l ON l.instance_id = :instance AND l.external_id = p.pipeline
+    LEFT JOIN builds b ON b.pipeline_id = l.id AND b.external_id = p.external_id
+    LEFT JOIN attempts a ON a.build_id = b.id AND a.number = p.attempt
+    WHERE a.build_id IS NULL OR {_BEATS} OR {_EARLIER_FINISH} OR {_FILLS} OR {_NEEDS_JOBS}
+       OR p.queued_seconds < coalesce(a.queued_seconds, 'infinity')
+    ORDER BY p.ordinal
+""")
+"""The rows of the page that would change anything: (ordinal, is_new, needs_names)."""
+
+REPOSITORIES = text(f"""
+    WITH {PAGE}
+    INSERT INTO repositories AS r (instance_id, external_id, name, url, default_branch, named_at)
+    SELECT DISTINCT ON (p.repository)
+           :instance, p.repository, p.repository_name, p.repository_url, p.default_branch, p.queued_at
+    FROM page p WHERE p.repository IS NOT NULL AND p.repository_name IS NOT NULL
+    ORDER BY p.repository, p.queued_at DESC, p.repository_name DESC
+    ON CONFLICT (instance_id, external_id) DO UPDATE
+    SET name = excluded.name, url = coalesce(excluded.url, r.url), named_at = excluded.named_at,
+        default_branch = coalesce(excluded.default_branch, r.default_branch)
+    WHERE (excluded.named_at, excluded.name) > (r.named_at, r.name)
+""")
+"""Each repository under the name its newest build gave it: a rename arrives, an old build does not undo it."""
+
+PIPELINES = text(f"""
+    WITH {PAGE}
+    INSERT INTO pipelines AS l (instance_id, external_id, project_id, source_id, repository_id, name, url,
+                                default_branch, named_at)
+    SELECT DISTINCT ON (p.pipeline)
+           :instance, p.pipeline, coalesce(s.project_id, 1), s.id, r.id, p.pipeline_name, p.pipeline_url,
+           p.default_branch, p.queued_at
+    FROM page p
+    LEFT JOIN sources s ON s.id = :source
+    LEFT JOIN repositories r ON r.instance_id = :instance AND r.external_id = p.repository
+    ORDER BY p.pipeline, p.queued_at DESC, p.pipeline_name DESC
+    ON CONFLICT (instance_id, external_id) DO UPDATE
+    SET name = excluded.name, url = coalesce(excluded.url, l.url), named_at = excluded.named_at,
+        default_branch = coalesce(excluded.default_branch, l.default_branch),
+        source_id = coalesce(excluded.source_id, l.source_id),
+        repository_id = coalesce(excluded.repository_id, l.repository_id)
+    WHERE (excluded.named_at, excluded.name) > (l.named_at, l.name)
+    RETURNING xmax = 0 AS is_new
+""").bindparams(bindparam("source", type_=BigInteger()))
+"""Each pipeline under the name its newest build gave it; `is_new` tells the inserted ones."""
+
+_WITH_REPOSITORY = "JOIN repositories r ON r.instance_id = :instance AND r.external_id = p.repository"
+
+BRANCHES = text(f"""
+    WITH {PAGE}
+    INSERT INTO branches (repository_id, name)
+    SELECT DISTINCT r.id, p.branch FROM page p {_WITH_REPOSITORY} WHERE p.branch IS NOT NULL
+    ORDER BY r.id, p.branch
+    ON CONFLICT DO NOTHING
+""")
+
+COMMITS = text(f"""
+    WITH {PAGE}
+    INSERT INTO commits AS c (repository_id, sha, message, author, committed_at)
+    SELECT DISTINCT ON (r.id, p.commit_sha)
+           r.id, p.commit_sha, p.commit_message, p.commit_author, p.committed_at
+    FROM page p {_WITH_REPOSITORY} WHERE p.commit_sha IS NOT NULL
+    ORDER BY r.id, p.commit_sha, p.committed_at NULLS LAST
+    ON CONFLICT (repository_id, sha) DO UPDATE
+    SET message = coalesce(c.message, excluded.message), author = coalesce(c.author, excluded.author),
+        committed_at = coalesce(c.committed_at, excluded.committed_at)
+    WHERE c.message IS NULL AND excluded.message IS NOT NULL
+       OR c.author IS NULL AND excluded.author IS NOT NULL
+       OR c.committed_at IS NULL AND excluded.committed_at IS NOT NULL
+""")
+
+_DURATION = """
+    CASE WHEN NOT {0}.is_finish_guessed THEN {0}.duration_seconds
+         WHEN {1} >= {2} THEN extract(epoch FROM {1} - {2}) END
+"""
+
+INSERT_BUILDS = text(f"""
+    WITH {PAGE}
+    INSERT INTO builds (pipeline_id, project_id, external_id, number, attempt, version, status, raw_status,
+                        is_finished, is_unstable, cancel_reason, pipeline_name, branch, commit_sha, commit_message,
+                        author, event, queued_at, started_at, finished_at, duration_seconds, queued_seconds, progress,
+                        web_url, merge_key)
+    SELECT DISTINCT ON (l.id, p.external_id)
+           l.id, l.project_id, p.external_id, max(p.number) OVER build, p.attempt, count(*) OVER build,
+           p.status, p.raw_status, p.is_finished, p.is_unstable, p.cancel_reason, p.pipeline_name,
+           max(p.branch) OVER build, max(p.commit_sha) OVER build, max(p.commit_message) OVER build,
+           max(p.author) OVER build, max(p.event) OVER build, min(p.queued_at) OVER build,
+           p.started_at, p.finished_at, {_DURATION.format("p", "p.finished_at", "p.started_at")}, p.queued_seconds,
+           p.progress, p.web_url, p.merge_key
+    FROM page p
+    JOIN pipelines l ON l.instance_id = :instance AND l.external_id = p.pipeline
+    WHERE NOT EXISTS (SELECT FROM builds b WHERE b.pipeline_id = l.id AND b.external_id = p.external_id)
+    WINDOW build AS (PARTITION BY l.id, p.external_id)
+    ORDER BY l.id, p.external_id, p.attempt DESC
+    ON CONFLICT (pipeline_id, external_id) DO NOTHING
+    RETURNING id
+""")
+"""New builds, already as their greatest attempt stands, so that the merge need not write them again."""
+
+_KNOWN = """
+    FROM page p
+    JOIN pipelines l ON l.instance_id = :instance AND l.external_id = p.pipeline
+    JOIN builds b ON b.pipeline_id = l.id AND b.external_id = p.external_id
+"""
+
+LOCK_BUILDS = text(f"""
+    WITH {PAGE}
+    SELECT count(*) FROM (SELECT b.id {_KNOWN} ORDER BY b.id FOR NO KEY UPDATE OF b) locked
+""")
+"""Lock the page's builds; the old state is read by the next statement, whose snapshot is taken under these locks."""
+
+_WINS = "CASE WHEN wins THEN p.{0} ELSE a.{0} END AS {0}"
+_STATE = ", ".join(
+    _WINS.format(column)
+    for column in ("status", "raw_status", "is_finished", "is_unstable", "cancel_reason", "started_at", "merge_key")
+)
+
+MERGE = text(f"""
+    WITH {PAGE},
+    weighed AS (
+        SELECT b.id AS build_id, b.project_id, p.attempt, a.status AS from_status,
+               a.build_id IS NULL AS is_new_attempt, w.wins, {_STATE},
+               CASE WHEN a.is_finished AND p.is_finished AND p.is_finish_guessed
+                    THEN least(p.finished_at, a.finished_at)
+                    WHEN w.wins THEN p.finished_at ELSE a.finished_at END AS finished_at,
+               CASE WHEN w.wins THEN p.duration_seconds ELSE a.duration_seconds END AS duration_seconds,
+               p.is_finish_guessed, p.progress,
+               least(p.queued_seconds, a.queued_seconds) AS queued_seconds,
+               greatest(a.web_url, p.web_url) AS web_url, coalesce(a.has_jobs, false) OR p.has_jobs AS has_jobs,
+               p.queued_at, p.number, p.branch, p.commit_sha, p.commit_message, p.author, p.event,
+               CASE WHEN b.id = ANY(:inserted) THEN 0 ELSE b.version END AS version,
+               b.id = ANY(:inserted) AS is_new_build, b.attempt AS head,
+               greatest(b.attempt, max(p.attempt) OVER (PARTITION BY b.id)) AS new_head
+        {_KNOWN}
+        LEFT JOIN attempts a ON a.build_id = b.id AND a.number = p.attempt
+        CROSS JOIN LATERAL (SELECT a.build_id IS NULL OR {_BEATS} AS wins) w
+    ),
+    merged AS (
+        SELECT w.*, {_DURATION.format("w", "w.finished_at", "w.started_at")} AS duration,
+               is_new_attempt OR wins AND from_status <> status AS is_transition
+        FROM weighed w
+    ),
+    attempts_written AS (
+        INSERT INTO attempts AS a (build_id, number, status, raw_status, is_finished, is_unstable, cancel_reason,
+                                   started_at, finished_at, duration_seconds, queued_seconds, web_url, has_jobs,
+                                   merge_key)
+        SELECT build_id, attempt, status, raw_status, is_finished, is_unstable, cancel_reason,
+               started_at, finished_at, duration, queued_seconds, web_url, has_jobs, merge_key
+        FROM merged
+        ON CONFLICT (build_id, number) DO UPDATE
+        SET status = excluded.status, raw_status = excluded.raw_status, is_finished = excluded.is_finished,
+            is_unstable = excluded.is_unstable, cancel_reason = excluded.cancel_reason,
+            started_at = excluded.started_at, finished_at = excluded.finished_at,
+            duration_seconds = excluded.duration_seconds, queued_seconds = excluded.queued_seconds,
+            web_url = excluded.web_url, has_jobs = excluded.has_jobs, merge_key = excluded.merge_key,
+            recorded_at = clock_timestamp()
+        WHERE (a.merge_key, a.raw_status, a.finished_at, a.queued_seconds, a.web_url, a.has_jobs)
+              IS DISTINCT FROM (excluded.merge_key, excluded.raw_status, excluded.finished_at,
+                                excluded.queued_seconds, excluded.web_url, excluded.has_jobs)
+    ),
+    numbered AS (
+        SELECT build_id, project_id, attempt, from_status, status, attempt < new_head AS is_superseded,
+               version + row_number() OVER (PARTITION BY build_id ORDER BY attempt) AS version,
+               row_number() OVER (ORDER BY queued_at, build_id, attempt) AS ordinal,
+               coalesce(CASE WHEN is_finished THEN finished_at WHEN status = 'running' THEN started_at END,
+                        CASE WHEN is_new_attempt AND attempt = 1 THEN queued_at END, clock_timestamp()) AS at
+        FROM merged WHERE is_transition
+    ),
+    counted AS (
+        SELECT build_id, max(version) AS version FROM numbered GROUP BY build_id
+    ),
+    heads AS (
+        SELECT DISTINCT ON (build_id) * FROM merged WHERE attempt >= head ORDER BY build_id, attempt DESC
+    ),
+    filled AS (
+        SELECT build_id, bool_or(is_new_build) AS is_new_build, max(number) AS number, max(branch) AS branch,
+               max(commit_sha) AS commit_sha, max(commit_message) AS commit_message, max(author) AS author,
+               max(event) AS event
+        FROM merged GROUP BY build_id
+    ),
+    builds_written AS (
+        UPDATE builds b
+        SET attempt = coalesce(h.attempt, b.attempt), version = coalesce(c.version, b.version),
+            status = coalesce(h.status, b.status), raw_status = coalesce(h.raw_status, b.raw_status),
+            is_finished = coalesce(h.is_finished, b.is_finished),
+            is_unstable = coalesce(h.is_unstable, b.is_unstable),
+            cancel_reason = CASE WHEN h.build_id IS NULL THEN b.cancel_reason ELSE h.cancel_reason END,
+            started_at = CASE WHEN h.build_id IS NULL THEN b.started_at ELSE h.started_at END,
+            finished_at = CASE WHEN h.build_id IS NULL THEN b.finished_at ELSE h.finished_at END,
+            duration_seconds = CASE WHEN h.build_id IS NULL THEN b.duration_seconds ELSE h.duration END,
+            queued_seconds = CASE WHEN h.build_id IS NULL THEN b.queued_seconds ELSE h.queued_seconds END,
+            progress = CASE WHEN h.wins THEN h.progress ELSE b.progress END,
+            merge_key = coalesce(h.merge_key, b.merge_key),
+            number = coalesce(b.number, f.number), branch = coalesce(b.branch, f.branch),
+            commit_sha = coalesce(b.commit_sha, f.commit_sha),
+            commit_message = coalesce(b.commit_message, f.commit_message),
+            author = coalesce(b.author, f.author), event = coalesce(b.event, f.event),
+            web_url = CASE WHEN h.build_id IS NULL THEN b.web_url ELSE h.web_url END,
+            recorded_at = clock_timestamp()
+        FROM filled f
+        LEFT JOIN heads h ON h.build_id = f.build_id
+        LEFT JOIN counted c ON c.build_id = f.build_id
+        WHERE b.id = f.build_id AND NOT f.is_new_build
+    )
+    SELECT count(*) AS transitions, CAST(json_agg(n) AS text) AS document
+    FROM (SELECT build_id, project_id, attempt, version, from_status, status AS to_status, is_superseded, at, ordinal
+          FROM numbered) n
+""").bindparams(bindparam("inserted", type_=ARRAY(BigInteger)))
+"""Attempts take the greater of what is stored and what was seen, builds show their greatest attempt.
+
+Returns the changes of status as the JSON document that `events.append` takes, oldest build first.
+"""
+
+MERGE_JOBS = text(f"""
+    WITH {PAGE}
+    INSERT INTO jobs AS k (build_id, attempt, external_id, name, stage, status, raw_status, is_finished, queued_at,
+                           started_at, finished_at, runner, web_url, merge_key)
+    SELECT b.id, p.attempt, j.external_id, j.name, j.stage, j.status, j.raw_status, j.is_finished, j.queued_at,
+           j.started_at, j.finished_at, j.runner, j.web_url, j.merge_key
+    {_KNOWN}
+    CROSS JOIN LATERAL json_to_recordset(p.jobs) AS j {JOB}
+    WHERE p.has_jobs
+    ORDER BY b.id, p.attempt, j.external_id
+    ON CONFLICT (build_id, attempt, external_id) DO UPDATE
+    SET name = excluded.name, stage = excluded.stage, status = excluded.status, raw_status = excluded.raw_status,
+        is_finished = excluded.is_finished, queued_at = excluded.queued_at, started_at = excluded.started_at,
+        finished_at = excluded.finished_at, runner = excluded.runner, web_url = excluded.web_url,
+        merge_key = excluded.merge_key
+    WHERE (excluded.merge_key, excluded.raw_status COLLATE "C") > (k.merge_key, k.raw_status COLLATE "C")
+""")

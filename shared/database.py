@@ -1,6 +1,7 @@
 """Engines and how a session of ours behaves: short, READ COMMITTED, pinged, without session state."""
 
-from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy.orm import Session
 
 
 def psycopg_url(url: str) -> str:
@@ -41,3 +42,14 @@ def make_engine(url: str, *, application: str, pool_size: int = 8, is_pooled: bo
         pool_recycle=1800,
         connect_args=connect_args,
     )
+
+
+_LIMITS = text("""
+    SELECT set_config('lock_timeout', '5s', true), set_config('statement_timeout', '10s', true),
+           set_config('idle_in_transaction_session_timeout', '5s', true)
+""")
+
+
+def limit_waiting(session: Session) -> None:
+    """Bound this transaction, as its first statement: a frozen holder of a lock stops nobody for long."""
+    session.execute(_LIMITS)

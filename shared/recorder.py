@@ -27,6 +27,13 @@ class Recorded:
     transitions: int = 0
     new_pipelines: int = 0
 
+    def __add__(self, other: "Recorded") -> "Recorded":
+        return Recorded(
+            self.changed + other.changed,
+            self.transitions + other.transitions,
+            self.new_pipelines + other.new_pipelines,
+        )
+
 
 def record(
     session: Session,
@@ -44,7 +51,7 @@ def record(
     recorded = Recorded()
     for layer in _layers(observations):
         rows = [_row(ordinal, observation) for ordinal, observation in enumerate(layer)]
-        recorded = _sum(recorded, _record_rows(session, rows, instance_id, source_id, is_backfill=is_backfill))
+        recorded = recorded + _record_rows(session, rows, instance_id, source_id, is_backfill=is_backfill)
     return recorded
 
 
@@ -103,12 +110,6 @@ def _record_names(session: Session, given: dict[str, object], source_id: int | N
 
 def _json(rows: list[dict[str, object]]) -> str:
     return orjson.dumps(rows).decode()
-
-
-def _sum(one: Recorded, other: Recorded) -> Recorded:
-    return Recorded(
-        one.changed + other.changed, one.transitions + other.transitions, one.new_pipelines + other.new_pipelines
-    )
 
 
 def _row(ordinal: int, seen: Observation) -> dict[str, object]:

@@ -1,0 +1,106 @@
+"""Everything a poll writes: in short transactions, each of which first proves that the source is still ours."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import orjson
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.orm import Session
+
+from shared import credentials, leases, quarantine
+from shared.assignment import assign_pipelines
+from shared.config import ProjectSettings
+from shared.database import limit_waiting
+from shared.errors import ProviderError, RateLimited
+from shared.leases import Claim, Outcome
+from shared.observation import Observation, Page
+from shared.rate_limit import Budget
+from shared.recorder import Recorded, record
+
+log = structlog.get_logger()
+
+
+class HeldSource:
+    """One claimed source and the writes of one poll; every method raises LeaseLost when another process took over."""
+
+    def __init__(self, engine: Engine, held: Claim, projects: Sequence[ProjectSettings]) -> None:
+        self._engine = engine
+        self._held = held
+        self._projects = projects
+
+    def renew(self) -> None:
+        """Hold the source for longer than any one request may take."""
+        with self._transaction():
+            pass
+
+    def record_page(self, page: Page) -> Recorded:
+        """Commit one page; rows that are unreadable or cannot be stored are put aside, and the others stay."""
+        recorded = self._record(page.observations)
+        for row in page.unreadable:
+            self.put_aside(row.kind, row.external_id, row.reason)
+        if recorded.new_pipelines and self._projects:
+            with self._transaction() as session:
+                assign_pipelines(session, self._projects)
+        return recorded
+
+    def put_aside(self, kind: str, external_id: str | None, reason: str) -> None:
+        """Note in quarantine what could not be read or stored, and why."""
+        with self._transaction() as session:
+            quarantine.note(session, self._held.source_id, kind=kind, external_id=external_id, reason=reason)
+
+    def note_credential(self, name: str, budget: Budget | None, error: ProviderError | None) -> None:
+        """Keep what this poll learnt about its credential, for every other source that uses it."""
+        with self._transaction() as session:
+            if budget is not None:
+                credentials.note_budget(session, name, self._held.instance_id, budget)
+            if isinstance(error, RateLimited):
+                credentials.block(session, name, self._held.instance_id, error.retry_at)
+
+    def release(self, outcome: Outcome) -> None:
+        """Give the source back."""
+        cursor = None if outcome.cursor is None else orjson.dumps(outcome.cursor).decode()
+        with Session(self._engine) as session, session.begin():
+            limit_waiting(session)
+            leases.release(session, self._held, outcome, cursor)
+
+    def _record(self, builds: Sequence[Observation]) -> Recorded:
+        """Record in one transaction, or, when Postgres refuses a value, in ever smaller ones until the row is alone."""
+        if not builds:
+            return Recorded()
+        try:
+            return self._record_once(builds)
+        except (DataError, IntegrityError) as error:
+            if not _is_a_rows_fault(error):
+                raise
+            if len(builds) == 1:
+                reason = str(error.orig).partition("\n")[0]
+                log.warning("quarantined build", source=self._held.scope, external_id=builds[0].external_id)
+                self.put_aside("build", builds[0].external_id, reason)
+                return Recorded()
+        half = len(builds) // 2
+        return self._record(builds[:half]) + self._record(builds[half:])
+
+    def _record_once(self, builds: Sequence[Observation]) -> Recorded:
+        with self._transaction() as session:
+            return record(
+                session,
+                builds,
+                instance_id=self._held.instance_id,
+                source_id=self._held.source_id,
+                is_backfill=self._held.baseline_at is None,
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Session]:
+        with Session(self._engine) as session, session.begin():
+            limit_waiting(session)
+            leases.renew(session, self._held)
+            yield session
+
+
+def _is_a_rows_fault(error: DataError | IntegrityError) -> bool:
+    """Whether a value was refused (class 22, a check or a NOT NULL), which no repetition heals."""
+    sqlstate = getattr(error.orig, "sqlstate", None) or "22000"
+    return sqlstate.startswith("22") or sqlstate in ("23502", "23514")

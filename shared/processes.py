@@ -1,0 +1,73 @@
+"""Which processes of ours live: a heartbeat row each, and the leases of those that died on this machine."""
+
+import os
+import socket
+import uuid
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from shared import leases
+
+FORGOTTEN_AFTER = "1 day"
+
+_BEAT = text("""
+    INSERT INTO processes (id, kind, host, pid, version) VALUES (:id, :kind, :host, :pid, :version)
+    ON CONFLICT (id) DO UPDATE SET heartbeat_at = clock_timestamp()
+""")
+_FORGET = text(f"DELETE FROM processes WHERE heartbeat_at < clock_timestamp() - interval '{FORGOTTEN_AFTER}'")
+_REMOVE = text("DELETE FROM processes WHERE id = :id")
+_HOLDERS = text("SELECT DISTINCT lease_owner FROM sources WHERE lease_owner LIKE :here || '/%'")
+
+
+class Identity:
+    """Who this process is: `machine/pid/start/random`. The machine's name survives no reboot and no other container."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.host = socket.gethostname()
+        self.pid = os.getpid()
+        self.machine = _machine(self.host)
+        started = round(psutil.Process().create_time())
+        self.id = f"{self.machine}/{self.pid}/{started}/{uuid.uuid4().hex[:8]}"
+
+
+def beat(session: Session, identity: Identity) -> None:
+    """Say that this process lives, and forget those silent for a day."""
+    given = {"id": identity.id, "kind": identity.kind, "host": identity.host, "pid": identity.pid}
+    session.execute(_BEAT, given | {"version": version("build-observatory")})
+    session.execute(_FORGET)
+
+
+def leave(session: Session, identity: Identity) -> None:
+    """Say that this process ends."""
+    session.execute(_REMOVE, {"id": identity.id})
+
+
+def free_leases_of_the_dead(session: Session, identity: Identity) -> int:
+    """Give back what killed processes of this machine held, so that nobody has to wait until their leases run out."""
+    holders = session.scalars(_HOLDERS, {"here": identity.machine}).all()
+    return sum(leases.abandon(session, holder) for holder in holders if not _lives(holder))
+
+
+def _lives(holder: str) -> bool:
+    """Whether the process of a lease still runs; its number alone may have been given to another since."""
+    _, pid, started, _ = holder.rsplit("/", 3)
+    try:
+        return abs(psutil.Process(int(pid)).create_time() - int(started)) < 2
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _machine(host: str) -> str:
+    """A name for what shares our process numbers: the host, this boot of it, and the container, where Linux tells."""
+    parts = [host]
+    try:
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8])
+        parts.append(str(Path("/proc/self/ns/pid").stat().st_ino))
+    except OSError:
+        parts.append("-")
+    return ":".join(parts)

@@ -22,6 +22,7 @@ from alerts.receiver import open_receivers
 from collectors import COLLECTORS
 from collectors.poll import Poller
 from shared import leases, processes, sources
+from shared import log as logs
 from shared.clock import utc_now
 from shared.config import Config
 from shared.database import make_engine
@@ -113,6 +114,7 @@ class Scheduler:
 
 def run(config: Config) -> int:
     """Run until SIGTERM or SIGINT; a second signal ends at once. Returns the exit code."""
+    logs.configure(config.logging.level, config.logging.format, "scheduler")
     if config.database.url is None:
         raise CannotStart("No database is configured", "Set DATABASE_URL, or run `observatory up`, which brings one.")
     engine = make_engine(

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 import psutil
 from sqlalchemy import Engine, text
@@ -32,7 +31,7 @@ EVENTS = 100
 PAUSE_SECONDS = 0.1
 LONGEST_WAIT_SECONDS = 30.0
 
-START = "import sys; from api import server; from shared.config import load; sys.exit(server.run(load(None)))"
+COMMAND = (sys.executable, "-m", "cli.main", "api")
 
 
 def run(url: str) -> dict[str, float]:
@@ -107,17 +106,14 @@ def _deliver(engine: Engine, instance_id: int, clients: "_Clients", number: int)
 def _api(url: str) -> Iterator[tuple[psutil.Process, tuple[str, int]]]:
     """A real API process on a free port, ended as a process manager would."""
     settings = {"DATABASE_URL": url, "OBSERVATORY_SERVER__PORT": "0", "OBSERVATORY_LOGGING__FORMAT": "json"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", START], env=os.environ | settings, stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen(COMMAND, env=os.environ | settings, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None
         address = None
         for line in process.stderr:
             said = json.loads(line)
             if said["event"] == "listening":
-                parts = urlsplit(said["url"])
-                address = (str(parts.hostname), int(parts.port or 0))
+                address = (str(said["host"]), int(said["port"]))
             if said["event"] == "following the log":
                 break
         if address is None:

@@ -1,12 +1,10 @@
 """A database of many builds, made by SQL in seconds, and the pages that change them."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, text
 
 from shared.observation import Observation, finished_first
-from shared.recorder import _whole_key
 from shared.status import Status
 
 PIPELINES = 200
@@ -19,7 +17,7 @@ _STATUS = """(ARRAY['succeeded', 'succeeded', 'succeeded', 'succeeded', 'failed'
 
 
 def fill(engine: Engine, builds: int) -> None:
-    """Fill a migrated, empty database with `builds` finished builds over 200 pipelines, each with its attempt and event.
+    """Fill a migrated, empty database with `builds` finished builds over 200 pipelines, each with attempt and event.
 
     Build `n` is run `n` of pipeline `n % 200`, queued 20 s after the one before, so pages can name them by number.
     """
@@ -32,8 +30,8 @@ def fill(engine: Engine, builds: int) -> None:
                                   named_at)
            SELECT 1, n % 20 || '/' || n, 1, 1, 1 + n % 20, 'pipeline ' || n, 'main', :start
            FROM generate_series(0, :pipelines - 1) n ORDER BY n""",
-        "INSERT INTO branches (repository_id, name) SELECT r.id, 'branch-' || n FROM repositories r, "
-        "generate_series(0, 49) n",
+        """INSERT INTO branches (repository_id, name)
+           SELECT r.id, 'branch-' || n FROM repositories r, generate_series(0, 49) n""",
         f"""INSERT INTO builds (pipeline_id, project_id, external_id, number, attempt, version, status, raw_status,
                                 is_finished, pipeline_name, branch, commit_sha, commit_message, author, event,
                                 queued_at, started_at, finished_at, duration_seconds, web_url, merge_key)

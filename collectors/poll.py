@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from collectors.base import BaseCollector
+from collectors.base import BaseCollector, TooManyPages
 from collectors.follow_up import FollowUp, Want, follow_ups
 from collectors.held_source import HeldSource
 from collectors.pace import Pace, after_failure, pace
@@ -199,10 +199,17 @@ def _list(collector: BaseCollector[Any], held: HeldSource, progress: _Progress) 
     text_before = progress.cursor.get("watermark")
     watermark = None if text_before is None else datetime.fromisoformat(text_before)
     newest = [] if watermark is None else [watermark]
-    for page in collector.list_recent_builds(_beginning(progress) if watermark is None else watermark - OVERLAP):
-        progress.recorded += held.record_page(page)
-        progress.seen |= {build.external_id: build for build in page.observations}
-        newest += [build.queued_at for build in page.observations]
+    since = _beginning(progress) if watermark is None else watermark - OVERLAP
+    try:
+        for page in collector.list_recent_builds(since):
+            progress.recorded += held.record_page(page)
+            progress.seen |= {build.external_id: build for build in page.observations}
+            newest += [build.queued_at for build in page.observations]
+    except TooManyPages as error:
+        # The first collection may stop early: what lies further back is the past. Later it would be a gap.
+        if watermark is not None:
+            raise
+        log.warning("first collection cut short", reason=str(error))
     if newest:
         # A provider whose clock is ahead must not pull the watermark past builds still to come.
         progress.cursor["watermark"] = min(max(newest), utc_now()).isoformat()

@@ -123,9 +123,10 @@ COMMITS = text(f"""
        OR c.committed_at IS NULL AND excluded.committed_at IS NOT NULL
 """)
 
+# No provider lets a run live longer (GitHub: 35 days); beyond it, and below zero, a clock was wrong: unknown, never 0.
 _DURATION = """
     CASE WHEN NOT {0}.is_finish_guessed THEN {0}.duration_seconds
-         WHEN {1} >= {2} THEN extract(epoch FROM {1} - {2}) END
+         WHEN {1} - {2} BETWEEN interval '0' AND interval '36 days' THEN extract(epoch FROM {1} - {2}) END
 """
 
 INSERT_BUILDS = text(f"""

@@ -131,3 +131,11 @@ def session(shared_connection: Connection) -> Iterator[Session]:
 def folder(tmp_path: Path) -> Path:
     """A short writable folder of this test's own."""
     return tmp_path
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A short folder that the account which runs Postgres for root may pass through, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="observatory-", dir="/tmp") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)

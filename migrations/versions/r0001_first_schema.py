@@ -17,98 +17,17 @@ STATUS_WORDS = (
 
 
 def upgrade() -> None:
-    op.create_table(
-        "cursors",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("pos", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_cursors")),
-    )
-    op.create_table(
-        "deliveries",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("receiver", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("event_pos", sa.BigInteger(), nullable=False),
-        sa.Column("build_id", sa.BigInteger(), nullable=False),
-        sa.Column("attempt", sa.Integer(), nullable=False),
-        sa.Column("state", sa.Text(), server_default=sa.text("'pending'"), nullable=False),
-        sa.Column("tries", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("fence", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("lease_until", INSTANT, nullable=True),
-        sa.Column("next_try_at", INSTANT, server_default=NOW, nullable=False),
-        sa.Column("message", postgresql.JSONB(), nullable=False),
-        sa.Column("last_error", sa.Text(), nullable=True),
-        sa.Column("created_at", INSTANT, server_default=NOW, nullable=False),
-        sa.Column("settled_at", INSTANT, nullable=True),
-        sa.CheckConstraint(
-            "state IN ('pending', 'sending', 'sent', 'dead', 'expired')", name=op.f("ck_deliveries_state_word")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
-        sa.UniqueConstraint("receiver", "event_pos", name=op.f("uq_deliveries_receiver_event_pos")),
-    )
-    op.create_index(
-        op.f("ix_deliveries_next_try_at"),
-        "deliveries",
-        ["next_try_at"],
-        unique=False,
-        postgresql_where=sa.text("state IN ('pending', 'sending')"),
-    )
-    op.create_table(
-        "events",
-        sa.Column("pos", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("subject_kind", sa.Text(), nullable=False),
-        sa.Column("subject_id", sa.BigInteger(), nullable=False),
-        sa.Column("project_id", sa.BigInteger(), nullable=False),
-        sa.Column("attempt", sa.Integer(), nullable=True),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("from_status", sa.Text(), nullable=True),
-        sa.Column("to_status", sa.Text(), nullable=True),
-        sa.Column("is_superseded", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.Column("is_backfill", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.Column("at", INSTANT, nullable=False),
-        sa.Column("recorded_at", INSTANT, server_default=NOW, nullable=False),
-        sa.Column("data", postgresql.JSONB(), nullable=True),
-        sa.PrimaryKeyConstraint("pos", name=op.f("pk_events")),
-    )
-    op.create_index(
-        op.f("ix_events_subject_kind_subject_id_pos"), "events", ["subject_kind", "subject_id", "pos"], unique=False
-    )
-    op.create_table(
-        "instances",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("provider", sa.Text(), nullable=False),
-        sa.Column("base_url", sa.Text(), nullable=False),
-        sa.Column("created_at", INSTANT, server_default=NOW, nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_instances")),
-        sa.UniqueConstraint("name", name=op.f("uq_instances_name")),
-    )
-    op.create_table(
-        "keys",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("secret_sha256", sa.LargeBinary(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("scopes", sa.ARRAY(sa.Text()), nullable=False),
-        sa.Column("parent_id", sa.Text(), nullable=True),
-        sa.Column("created_at", INSTANT, server_default=NOW, nullable=False),
-        sa.Column("expires_at", INSTANT, nullable=True),
-        sa.Column("revoked_at", INSTANT, nullable=True),
-        sa.Column("last_used_at", INSTANT, nullable=True),
-        sa.ForeignKeyConstraint(["parent_id"], ["keys.id"], name=op.f("fk_keys_parent_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_keys")),
-    )
-    op.create_table(
-        "processes",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("host", sa.Text(), nullable=False),
-        sa.Column("pid", sa.Integer(), nullable=False),
-        sa.Column("version", sa.Text(), nullable=False),
-        sa.Column("started_at", INSTANT, server_default=NOW, nullable=False),
-        sa.Column("heartbeat_at", INSTANT, server_default=NOW, nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_processes")),
-    )
+    _watched()
+    _named()
+    _built()
+    _told()
+    _allowed()
+    op.execute("INSERT INTO projects (key, name) VALUES ('default', 'Default')")
+    op.execute("INSERT INTO stream DEFAULT VALUES")
+
+
+def _watched() -> None:
+    """What is watched, and by whom."""
     op.create_table(
         "projects",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -120,11 +39,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_projects_key")),
     )
     op.create_table(
-        "stream",
-        sa.Column("id", sa.SmallInteger(), server_default=sa.text("1"), nullable=False),
-        sa.Column("epoch", sa.Uuid(), server_default=sa.text("gen_random_uuid()"), nullable=False),
-        sa.CheckConstraint("id = 1", name=op.f("ck_stream_one_row")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_stream")),
+        "instances",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("base_url", sa.Text(), nullable=False),
+        sa.Column("created_at", INSTANT, server_default=NOW, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_instances")),
+        sa.UniqueConstraint("name", name=op.f("uq_instances_name")),
     )
     op.create_table(
         "credentials",
@@ -138,19 +60,6 @@ def upgrade() -> None:
         sa.Column("updated_at", INSTANT, server_default=NOW, nullable=False),
         sa.ForeignKeyConstraint(["instance_id"], ["instances.id"], name=op.f("fk_credentials_instance_id")),
         sa.PrimaryKeyConstraint("fingerprint", name=op.f("pk_credentials")),
-    )
-    op.create_table(
-        "repositories",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("instance_id", sa.BigInteger(), nullable=False),
-        sa.Column("external_id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("url", sa.Text(), nullable=True),
-        sa.Column("default_branch", sa.Text(), nullable=True),
-        sa.Column("named_at", INSTANT, nullable=False),
-        sa.ForeignKeyConstraint(["instance_id"], ["instances.id"], name=op.f("fk_repositories_instance_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_repositories")),
-        sa.UniqueConstraint("instance_id", "external_id", name=op.f("uq_repositories_instance_id_external_id")),
     )
     op.create_table(
         "sources",
@@ -185,6 +94,51 @@ def upgrade() -> None:
         ["next_poll_at"],
         unique=False,
         postgresql_where=sa.text("is_active"),
+    )
+    op.create_table(
+        "quarantine",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("source_id", sa.BigInteger(), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("seen", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("first_seen_at", INSTANT, server_default=NOW, nullable=False),
+        sa.Column("last_seen_at", INSTANT, server_default=NOW, nullable=False),
+        sa.ForeignKeyConstraint(["source_id"], ["sources.id"], name=op.f("fk_quarantine_source_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantine")),
+        sa.UniqueConstraint(
+            "source_id", "kind", "external_id", "reason", name=op.f("uq_quarantine_source_id_kind_external_id_reason")
+        ),
+    )
+    op.create_index(op.f("ix_quarantine_last_seen_at"), "quarantine", ["last_seen_at"], unique=False)
+    op.create_table(
+        "processes",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("host", sa.Text(), nullable=False),
+        sa.Column("pid", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("started_at", INSTANT, server_default=NOW, nullable=False),
+        sa.Column("heartbeat_at", INSTANT, server_default=NOW, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_processes")),
+    )
+
+
+def _named() -> None:
+    """What builds are of: repositories, branches, commits, pipelines."""
+    op.create_table(
+        "repositories",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("instance_id", sa.BigInteger(), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("default_branch", sa.Text(), nullable=True),
+        sa.Column("named_at", INSTANT, nullable=False),
+        sa.ForeignKeyConstraint(["instance_id"], ["instances.id"], name=op.f("fk_repositories_instance_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_repositories")),
+        sa.UniqueConstraint("instance_id", "external_id", name=op.f("uq_repositories_instance_id_external_id")),
     )
     op.create_table(
         "branches",
@@ -226,23 +180,10 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_pipelines_repository_id"), "pipelines", ["repository_id"], unique=False)
     op.create_index(op.f("ix_pipelines_source_id"), "pipelines", ["source_id"], unique=False)
-    op.create_table(
-        "quarantine",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("source_id", sa.BigInteger(), nullable=True),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("external_id", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("seen", sa.Integer(), server_default=sa.text("1"), nullable=False),
-        sa.Column("first_seen_at", INSTANT, server_default=NOW, nullable=False),
-        sa.Column("last_seen_at", INSTANT, server_default=NOW, nullable=False),
-        sa.ForeignKeyConstraint(["source_id"], ["sources.id"], name=op.f("fk_quarantine_source_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantine")),
-        sa.UniqueConstraint(
-            "source_id", "kind", "external_id", "reason", name=op.f("uq_quarantine_source_id_kind_external_id_reason")
-        ),
-    )
-    op.create_index(op.f("ix_quarantine_last_seen_at"), "quarantine", ["last_seen_at"], unique=False)
+
+
+def _built() -> None:
+    """Builds, their attempts, their jobs."""
     op.create_table(
         "builds",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -299,19 +240,6 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
-        "verdicts",
-        sa.Column("pipeline_id", sa.BigInteger(), nullable=False),
-        sa.Column("branch", sa.Text(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("build_id", sa.BigInteger(), nullable=False),
-        sa.Column("attempt", sa.Integer(), nullable=False),
-        sa.Column("queued_at", INSTANT, nullable=False),
-        sa.Column("since", INSTANT, nullable=False),
-        sa.Column("is_announced", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.ForeignKeyConstraint(["pipeline_id"], ["pipelines.id"], name=op.f("fk_verdicts_pipeline_id")),
-        sa.PrimaryKeyConstraint("pipeline_id", "branch", name=op.f("pk_verdicts")),
-    )
-    op.create_table(
         "attempts",
         sa.Column("build_id", sa.BigInteger(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
@@ -361,43 +289,130 @@ def upgrade() -> None:
     op.create_index(
         "ix_jobs_unknown", "jobs", ["raw_status"], unique=False, postgresql_where=sa.text("status = 'unknown'")
     )
-    op.execute("INSERT INTO projects (key, name) VALUES ('default', 'Default')")
-    op.execute("INSERT INTO stream DEFAULT VALUES")
+
+
+def _told() -> None:
+    """The event log, who reads it, and what is told about it."""
+    op.create_table(
+        "stream",
+        sa.Column("id", sa.SmallInteger(), server_default=sa.text("1"), nullable=False),
+        sa.Column("epoch", sa.Uuid(), server_default=sa.text("gen_random_uuid()"), nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_stream_one_row")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_stream")),
+    )
+    op.create_table(
+        "events",
+        sa.Column("pos", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("subject_kind", sa.Text(), nullable=False),
+        sa.Column("subject_id", sa.BigInteger(), nullable=False),
+        sa.Column("project_id", sa.BigInteger(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("from_status", sa.Text(), nullable=True),
+        sa.Column("to_status", sa.Text(), nullable=True),
+        sa.Column("is_superseded", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("is_backfill", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("recorded_at", INSTANT, server_default=NOW, nullable=False),
+        sa.Column("data", postgresql.JSONB(), nullable=True),
+        sa.PrimaryKeyConstraint("pos", name=op.f("pk_events")),
+    )
+    op.create_index(
+        op.f("ix_events_subject_kind_subject_id_pos"), "events", ["subject_kind", "subject_id", "pos"], unique=False
+    )
+    op.create_table(
+        "cursors",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("pos", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_cursors")),
+    )
+    op.create_table(
+        "verdicts",
+        sa.Column("pipeline_id", sa.BigInteger(), nullable=False),
+        sa.Column("branch", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("build_id", sa.BigInteger(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("queued_at", INSTANT, nullable=False),
+        sa.Column("since", INSTANT, nullable=False),
+        sa.Column("is_announced", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.ForeignKeyConstraint(["pipeline_id"], ["pipelines.id"], name=op.f("fk_verdicts_pipeline_id")),
+        sa.PrimaryKeyConstraint("pipeline_id", "branch", name=op.f("pk_verdicts")),
+    )
+    op.create_table(
+        "deliveries",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("receiver", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("event_pos", sa.BigInteger(), nullable=False),
+        sa.Column("build_id", sa.BigInteger(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("state", sa.Text(), server_default=sa.text("'pending'"), nullable=False),
+        sa.Column("tries", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("fence", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("lease_until", INSTANT, nullable=True),
+        sa.Column("next_try_at", INSTANT, server_default=NOW, nullable=False),
+        sa.Column("message", postgresql.JSONB(), nullable=False),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column("created_at", INSTANT, server_default=NOW, nullable=False),
+        sa.Column("settled_at", INSTANT, nullable=True),
+        sa.CheckConstraint(
+            "state IN ('pending', 'sending', 'sent', 'dead', 'expired')", name=op.f("ck_deliveries_state_word")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
+        sa.UniqueConstraint("receiver", "event_pos", name=op.f("uq_deliveries_receiver_event_pos")),
+    )
+    op.create_index(
+        op.f("ix_deliveries_next_try_at"),
+        "deliveries",
+        ["next_try_at"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('pending', 'sending')"),
+    )
+
+
+def _allowed() -> None:
+    """Who may ask."""
+    op.create_table(
+        "keys",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("secret_sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("scopes", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("parent_id", sa.Text(), nullable=True),
+        sa.Column("created_at", INSTANT, server_default=NOW, nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=True),
+        sa.Column("revoked_at", INSTANT, nullable=True),
+        sa.Column("last_used_at", INSTANT, nullable=True),
+        sa.ForeignKeyConstraint(["parent_id"], ["keys.id"], name=op.f("fk_keys_parent_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_keys")),
+    )
+
+
+TABLES = (
+    "projects",
+    "instances",
+    "credentials",
+    "sources",
+    "quarantine",
+    "processes",
+    "repositories",
+    "branches",
+    "commits",
+    "pipelines",
+    "builds",
+    "attempts",
+    "jobs",
+    "stream",
+    "events",
+    "cursors",
+    "verdicts",
+    "deliveries",
+    "keys",
+)
 
 
 def downgrade() -> None:
-    op.drop_index("ix_jobs_unknown", table_name="jobs", postgresql_where=sa.text("status = 'unknown'"))
-    op.drop_table("jobs")
-    op.drop_table("attempts")
-    op.drop_table("verdicts")
-    op.drop_index("ix_builds_status_newest", table_name="builds")
-    op.drop_index("ix_builds_rerun", table_name="builds", postgresql_where=sa.text("attempt > 1"))
-    op.drop_index("ix_builds_pipeline_newest", table_name="builds")
-    op.drop_index("ix_builds_open", table_name="builds", postgresql_where=sa.text("NOT is_finished"))
-    op.drop_index("ix_builds_newest", table_name="builds")
-    op.drop_table("builds")
-    op.drop_index(op.f("ix_quarantine_last_seen_at"), table_name="quarantine")
-    op.drop_table("quarantine")
-    op.drop_index(op.f("ix_pipelines_source_id"), table_name="pipelines")
-    op.drop_index(op.f("ix_pipelines_repository_id"), table_name="pipelines")
-    op.drop_table("pipelines")
-    op.drop_table("commits")
-    op.drop_table("branches")
-    op.drop_index(op.f("ix_sources_next_poll_at"), table_name="sources", postgresql_where=sa.text("is_active"))
-    op.drop_table("sources")
-    op.drop_table("repositories")
-    op.drop_table("credentials")
-    op.drop_table("stream")
-    op.drop_table("projects")
-    op.drop_table("processes")
-    op.drop_table("keys")
-    op.drop_table("instances")
-    op.drop_index(op.f("ix_events_subject_kind_subject_id_pos"), table_name="events")
-    op.drop_table("events")
-    op.drop_index(
-        op.f("ix_deliveries_next_try_at"),
-        table_name="deliveries",
-        postgresql_where=sa.text("state IN ('pending', 'sending')"),
-    )
-    op.drop_table("deliveries")
-    op.drop_table("cursors")
+    for table in reversed(TABLES):
+        op.drop_table(table)

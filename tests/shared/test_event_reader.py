@@ -68,8 +68,8 @@ def test_a_reader_can_go_on_only_within_the_bounds_of_the_same_epoch() -> None:
 
 def test_a_commit_wakes_the_listener_long_before_its_timeout(database: Engine, listener: Listener) -> None:
     assert listener.wait(5)  # connecting counts as a wake-up: nobody knows what happened before
-    woken: list[float] = []
-    waiter = threading.Thread(target=lambda: listener.wait(20) and woken.append(time.monotonic()))
+    woken: list[tuple[bool, float]] = []
+    waiter = threading.Thread(target=lambda: woken.append((listener.wait(20), time.monotonic())))
     waiter.start()
     with Session(database) as session:
         _builds(session, _an_instance(session), "1")
@@ -77,8 +77,9 @@ def test_a_commit_wakes_the_listener_long_before_its_timeout(database: Engine, l
         committed = time.monotonic()
     waiter.join(10)
 
-    assert woken
-    assert woken[0] - committed < 5
+    ((is_woken, at),) = woken
+    assert is_woken
+    assert at - committed < 5
 
 
 def test_without_news_the_listener_returns_after_the_time(listener: Listener) -> None:

@@ -17,6 +17,7 @@ import structlog
 
 from shared.log import configure
 from shared.redaction import MASK, register_secret
+from tests.logging_restored import logging_as_it_was
 
 CANARY = "canary-0123456789"
 TOKEN = "ghp_" + "0123456789abcdefghijABCDEFGHIJ012345"
@@ -27,16 +28,9 @@ log = structlog.get_logger("tests")
 
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
-    """Logging belongs to the whole process: put back what `configure` changed."""
-    root, hooks = logging.getLogger(), (sys.excepthook, threading.excepthook)
-    handlers, level = list(root.handlers), root.level
     register_secret(CANARY)
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
-    sys.excepthook, threading.excepthook = hooks
-    structlog.reset_defaults()
+    with logging_as_it_was():
+        yield
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 from shared.models import Instance, Source
-from shared.queries import BuildFilter, Row, build_objects, list_builds
+from shared.queries import BuildFilter, build_objects, list_builds
+from shared.rows import Row
 from shared.recorder import record
 from shared.scope import Scope
 from shared.status import Status

@@ -1,0 +1,84 @@
+# The verbs of this project; `make` alone lists them. ARGS is passed on: make demo ARGS=--fresh
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+STAMPS := $(VENV)/.stamps
+
+# uv installs in seconds, pip does the same where uv has no build or cannot reach what pip is configured for.
+INSTALL = install() { \
+	  if [ -x $(UV) ] && VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --compile-bytecode "$$@"; then return 0; fi; \
+	  echo "uv could not install; trying the same with pip"; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$@"; \
+	}; install
+
+.PHONY: up demo test check bench lock install clean help
+
+up: $(STAMPS)/project ## run everything: database, scheduler, API, until Ctrl-C
+	@exec $(BIN)/observatory up $(ARGS)
+
+demo: $(STAMPS)/project ## the same against a simulated CI system, in a folder of its own
+	@exec $(BIN)/observatory demo $(ARGS)
+
+test: $(STAMPS)/dev ## run the tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMPS)/dev ## everything CI checks: ruff, mypy, import-linter, the tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(STAMPS)/dev ## print the figures
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+install: $(STAMPS)/project ## install into .venv, from requirements.lock
+
+lock: $(STAMPS)/uv ## pin anew what pyproject.toml asks for (ARGS=--upgrade for newer releases)
+	echo "uv>=0.9,<1" | $(COMPILE) - -o requirements-bootstrap.lock
+	$(COMPILE) --extra embedded --group build pyproject.toml -o requirements.lock
+	$(COMPILE) --extra embedded --group build --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links $(ARGS)
+
+clean: ## remove .venv and caches; never config.toml, never data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## this list
+	@echo "Build Observatory"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r verb words; do \
+	  printf '%-14s %s\n' "$$verb" "$$words"; done
+
+# Each stamp says that a step was done for the present lock files, so that a second run has nothing to do.
+
+$(STAMPS)/uv: requirements-bootstrap.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Build Observatory needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) -V 2>&1 || true)."; \
+	  echo "Install a newer one, or name it: make PYTHON=python3.12 up"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "This Python cannot make virtual environments (on Debian and Ubuntu: apt install python3-venv)."; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  --only-binary :all: -r requirements-bootstrap.lock \
+	  || echo "There is no uv for this platform; pip does its work, more slowly."
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/runtime: $(STAMPS)/uv requirements.lock
+	@echo "installing into $(VENV)"
+	@$(INSTALL) --require-hashes -r requirements.lock
+	@touch $@
+
+$(STAMPS)/project: $(STAMPS)/runtime pyproject.toml
+	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/project requirements-dev.lock
+	@$(INSTALL) --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,10 @@
+"""Who is told about what broke and what was fixed: plan, deliver, one file a receiver kind."""
+
+from collections.abc import Mapping
+
+from alerts.receiver import OpenableSettings
+from alerts.slack import SlackSettings
+
+RECEIVERS: Mapping[str, type[OpenableSettings]] = {
+    "slack": SlackSettings,
+}

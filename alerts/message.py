@@ -1,0 +1,145 @@
+"""What a message says, whatever channel carries it: title, facts, links; every text one clean line."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import TypeAdapter
+
+from shared.status import Status
+
+_LONGEST_URL = 2_000
+
+
+class Kind(StrEnum):
+    """What happened to the pipeline on its branch."""
+
+    BROKE = "broke"
+    FIXED = "fixed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One piece of news as it stood when it was planned; `broken_since` is when the branch stopped working."""
+
+    kind: Kind
+    status: Status
+    is_unstable: bool
+    instance: str
+    repository: str | None
+    pipeline: str
+    branch: str
+    build_id: int
+    number: int | None
+    attempt: int
+    commit_sha: str | None
+    commit_message: str | None
+    author: str | None
+    duration_seconds: float | None
+    finished_at: datetime
+    broken_since: datetime
+    web_url: str | None
+
+    @property
+    def title(self) -> str:
+        """`acme/web ci broke on main`."""
+        verb = "broke" if self.kind is Kind.BROKE else "is fixed"
+        return f"{self.place} {verb} on {one_line(self.branch, 100)}"
+
+    @property
+    def place(self) -> str:
+        """The repository and the pipeline, or the pipeline alone where it is named after the repository."""
+        repository, pipeline = one_line(self.repository or "", 100), one_line(self.pipeline, 100)
+        return pipeline if not repository or repository == pipeline else f"{repository} {pipeline}"
+
+    @property
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """What a reader wants to know, as (label, text), what is unknown left out."""
+        pairs = (
+            ("Status", f"{self.status} (unstable)" if self.is_unstable else str(self.status)),
+            ("Pipeline", self.place),
+            ("Branch", one_line(self.branch, 200)),
+            ("Commit", self._commit),
+            ("Author", one_line(self.author or "", 100)),
+            ("Build", self._build),
+            ("Duration", "" if self.duration_seconds is None else in_words(self.duration_seconds)),
+            ("Broken for", "" if self.kind is Kind.BROKE else in_words(self._broken_seconds)),
+        )
+        return tuple((label, text) for label, text in pairs if text)
+
+    def links(self, base_url: str) -> tuple[tuple[str, str], ...]:
+        """Where to read on, as (label, URL): our own answer and the provider's page; only http and https."""
+        pairs = (
+            ("Open in Build Observatory", f"{base_url.rstrip('/')}/api/builds/{self.build_id}" if base_url else ""),
+            (f"Open on {one_line(self.instance, 50)}", self.web_url or ""),
+        )
+        return tuple((label, url) for label, url in pairs if is_link(url))
+
+    @property
+    def _commit(self) -> str:
+        subject = (self.commit_message or "").strip().partition("\n")[0]
+        return one_line(f"{(self.commit_sha or '')[:10]} {subject}", 200)
+
+    @property
+    def _build(self) -> str:
+        number = "" if self.number is None else f"#{self.number}"
+        return f"{number} attempt {self.attempt}".strip() if self.attempt > 1 else number
+
+    @property
+    def _broken_seconds(self) -> float:
+        return max(0.0, (self.finished_at - self.broken_since).total_seconds())
+
+
+_STORED = TypeAdapter(Message)
+
+
+def to_row(message: Message) -> dict[str, Any]:
+    """The message as JSON for the delivery's row."""
+    row: dict[str, Any] = _STORED.dump_python(message, mode="json")
+    return row
+
+
+def parse_message(row: object) -> Message:
+    """The message of a delivery's row; raises ValueError where the row is not one."""
+    return _STORED.validate_python(row)
+
+
+def one_line(text: str, limit: int) -> str:
+    """The text on one line without control, bidi-override and surrogate characters, cut to `limit` with an ellipsis."""
+    # Joiners are the only format characters that belong to ordinary writing (emoji, Persian, Indic scripts).
+    kept = (character if _is_visible(character) else " " for character in text)
+    return cut(" ".join("".join(kept).split()), limit)
+
+
+def cut(text: str, limit: int) -> str:
+    """At most `limit` characters, the last one an ellipsis where something is missing."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def is_link(url: str) -> bool:
+    """Whether a URL may be offered for clicking: http(s) to a host, no credentials, no characters to hide behind."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    is_plain = re.fullmatch(r"[!-;=?-{}~]+", url) is not None and len(url) <= _LONGEST_URL
+    return is_plain and parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+
+
+def in_words(seconds: float) -> str:
+    """`45 s`, `3 min 20 s`, `2 h 10 min`, `3 d 4 h`."""
+    left = round(seconds)
+    parts = []
+    for size, word in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")):
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count} {word}")
+    return " ".join(parts[:2]) or "0 s"
+
+
+def _is_visible(character: str) -> bool:
+    return character in "\u200c\u200d" or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")

@@ -1,0 +1,74 @@
+"""One HTTP POST of JSON to an address that is itself a secret: no redirect, no retry, one deadline over all of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpcore
+from pydantic import SecretStr
+
+from shared.deadline import DeadlineBackend, DeadlinePassedError, deadline
+from shared.errors import RetryLater
+from shared.trust import trusted
+
+_LARGEST_ANSWER = 16_384
+
+_WENT_WRONG = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.TimeoutException,
+    httpcore.UnsupportedProtocol,
+    OSError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: lower-case header names, and the beginning of the body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+
+def post_json(url: SecretStr, body: bytes, seconds: float) -> Answer:
+    """Post and read the answer within `seconds`, name resolution and TLS included; any answer is an answer.
+
+    Raises RetryLater where there was none: the message may have arrived all the same. Only the host is named, and the
+    error it came from is dropped, because its request carries the address.
+    """
+    host = urlsplit(url.get_secret_value()).hostname or ""
+    try:
+        with deadline(seconds):
+            return _exchange(url.get_secret_value(), body)
+    except DeadlinePassedError:
+        raise RetryLater(f"{host} gave no complete answer within {seconds:.1f} s") from None
+    except _WENT_WRONG as error:
+        raise RetryLater(f"{host} could not be reached or hung up ({type(error).__name__})") from None
+
+
+def _exchange(url: str, body: bytes) -> Answer:
+    headers = [
+        ("Content-Type", "application/json; charset=utf-8"),
+        ("Accept-Encoding", "identity"),
+        ("User-Agent", "build-observatory"),
+        ("Connection", "close"),
+    ]
+    # A connection of its own: on a kept one a message can vanish with a peer that has just closed.
+    with (
+        httpcore.ConnectionPool(ssl_context=trusted(), network_backend=DeadlineBackend()) as pool,
+        pool.stream("POST", url, headers=headers, content=body) as response,
+    ):
+        start = _beginning(response)
+        names = {name.decode("ascii").lower(): value.decode("latin-1") for name, value in response.headers}
+        return Answer(response.status, names, start.decode("utf-8", "replace"))
+
+
+def _beginning(response: httpcore.Response) -> bytes:
+    """As much of the body as anyone looks at; an endless one is left there."""
+    start = b""
+    for chunk in response.iter_stream():
+        start += chunk
+        if len(start) >= _LARGEST_ANSWER:
+            break
+    return start[:_LARGEST_ANSWER]

@@ -1,0 +1,1 @@
+"""The API process: HTTP in, JSON out, the event stream, the documentation page."""

@@ -1,0 +1,71 @@
+"""`create_app(config, engine)`: the whole HTTP side of one process, with no state outside it."""
+
+from flask import Flask
+from flask_compress import Compress
+from sqlalchemy import Engine
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from api import auth, builds, docs, envelope, health, metrics, pipelines, problems, session, sources
+from api.converters import IdConverter, describe
+from api.problems import ProblemApi
+from api.services import Services, provide
+from shared.config import Config
+
+MAX_BODY_BYTES = 64 * 1024
+
+SETTINGS = {
+    "MAX_CONTENT_LENGTH": MAX_BODY_BYTES,
+    "MAX_FORM_MEMORY_SIZE": MAX_BODY_BYTES,
+    "API_TITLE": "Build Observatory",
+    "API_VERSION": "1",
+    "OPENAPI_VERSION": "3.1.0",
+    "COMPRESS_MIMETYPES": [
+        "application/json",
+        "application/problem+json",
+        "application/openmetrics-text",
+        "text/plain",
+        "text/html",
+        "text/css",
+        "text/javascript",
+        "image/svg+xml",
+    ],
+    "COMPRESS_LEVEL": 4,
+    # Our ETags are compared before compression and stand for the content, whatever its encoding.
+    "COMPRESS_EVALUATE_CONDITIONAL_REQUEST": False,
+}
+
+BLUEPRINTS = (
+    builds.blueprint,
+    pipelines.blueprint,
+    metrics.blueprint,
+    sources.blueprint,
+    session.blueprint,
+    health.blueprint,
+)
+
+
+def create_app(config: Config, engine: Engine) -> Flask:
+    """The application; the caller disposes of the engine.
+
+    Raises CannotStart when it would be open to the world without a key, or when a route names no permission.
+    """
+    services = Services(config, engine)
+    auth.require_key(services)
+    app = Flask("api", static_url_path="/static")
+    app.config.update(SETTINGS)
+    app.url_map.strict_slashes = False
+    app.url_map.converters["id"] = IdConverter
+    provide(app, services)
+    Compress(app)
+    envelope.register(app)
+    auth.register(app)
+    problems.register(app)
+    api = ProblemApi(app)
+    api.register_converter(IdConverter, describe)
+    for blueprint in BLUEPRINTS:
+        api.register_blueprint(blueprint)
+    docs.register(app, api)
+    auth.require_permissions(app)
+    if hops := config.server.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    return app

@@ -1,0 +1,90 @@
+"""`/api/builds`: the list, one build, and what lies under it."""
+
+from datetime import datetime
+from typing import Any
+
+from flask import Response
+from sqlalchemy.orm import Session
+
+from api.answers import answer
+from api.auth import needs
+from api.fresh import staleness
+from api.paging import decode_cursor, split_page
+from api.parameters import ApiBlueprint
+from api.principal import Permission
+from api.problems import not_found
+from api.schemas import BuildsQuery, JobsQuery, NoQuery, PageQuery, filter_of
+from api.services import read
+from api.shapes import BuildsSchema, EventsSchema, JobsSchema, OneBuildSchema
+from shared import build_parts, catalog, queries
+from shared.scope import Scope
+
+blueprint = ApiBlueprint("builds", __name__, url_prefix="/api/builds", description="Builds, their attempts and jobs")
+
+
+@blueprint.route("")
+@needs(Permission.READ)
+@blueprint.arguments(BuildsQuery, location="query")
+@blueprint.response(200, BuildsSchema)
+def list_builds(query: dict[str, Any]) -> Response:
+    """List builds, newest first.
+
+    Pages neither repeat nor skip a build while new ones arrive. Every filter takes several values, by comma.
+    """
+    wanted, limit = filter_of(query), query["limit"]
+    after = decode_cursor("builds", (datetime, int), query.get("cursor"))
+    with read() as opened:
+        rows = queries.list_builds(opened.session, wanted, limit=limit + 1, after=after)
+        stale = staleness(opened.session, wanted.scope)
+    page, next_cursor = split_page("builds", rows, limit, ("queued_at", "id"))
+    payload = {"builds": page, "next_cursor": next_cursor} | stale
+    return answer(payload, opened.as_of, next_cursor=next_cursor)
+
+
+@blueprint.route("/<id:build_id>")
+@needs(Permission.READ)
+@blueprint.arguments(NoQuery, location="query")
+@blueprint.response(200, OneBuildSchema)
+def one_build(_: dict[str, Any], build_id: int) -> Response:
+    """Show one build, with all its attempts and its pipeline."""
+    with read() as opened:
+        build = queries.build_objects(opened.session, [build_id]).get(build_id)
+        if build is None:
+            raise not_found("build", build_id)
+        build["attempts"] = build_parts.attempts(opened.session, build_id)
+        build["pipeline"] = catalog.plain_pipeline(opened.session, int(str(build["pipeline_id"])))
+        stale = staleness(opened.session, Scope(instance=(str(build["instance"]),)))
+    return answer(build | stale, opened.as_of)
+
+
+@blueprint.route("/<id:build_id>/jobs")
+@needs(Permission.READ)
+@blueprint.arguments(JobsQuery, location="query")
+@blueprint.response(200, JobsSchema)
+def list_jobs(query: dict[str, Any], build_id: int) -> Response:
+    """List the jobs of a build, attempt by attempt."""
+    limit, after = query["limit"], decode_cursor("jobs", (int, int), query.get("cursor"))
+    with read() as opened:
+        _require(opened.session, build_id)
+        rows = build_parts.jobs(opened.session, build_id, attempt=query.get("attempt"), limit=limit + 1, after=after)
+    page, next_cursor = split_page("jobs", rows, limit, ("attempt", "id"))
+    return answer({"jobs": page, "next_cursor": next_cursor}, opened.as_of, next_cursor=next_cursor)
+
+
+@blueprint.route("/<id:build_id>/events")
+@needs(Permission.READ)
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, EventsSchema)
+def list_events(query: dict[str, Any], build_id: int) -> Response:
+    """List what happened to a build, in order."""
+    limit, (after,) = query["limit"], decode_cursor("events", (int,), query.get("cursor")) or (0,)
+    with read() as opened:
+        _require(opened.session, build_id)
+        rows = build_parts.build_events(opened.session, build_id, limit=limit + 1, after=after)
+    page, next_cursor = split_page("events", rows, limit, ("pos",))
+    return answer({"events": page, "next_cursor": next_cursor}, opened.as_of, next_cursor=next_cursor)
+
+
+def _require(session: Session, build_id: int) -> None:
+    if not build_parts.build_exists(session, build_id):
+        raise not_found("build", build_id)

@@ -1,0 +1,36 @@
+"""Who asks: a principal with a name and what it may do; keys now, users and roles later."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shared.keys import LiveKey, Scope
+
+
+class Permission(StrEnum):
+    """What a route asks of its caller. Every route declares one; the application does not start without."""
+
+    PUBLIC = "public"
+    READ = Scope.READ
+    COLLECT = Scope.COLLECT
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The caller of one request. `key` is None for a caller who presented nothing."""
+
+    name: str
+    scopes: frozenset[str]
+    key: LiveKey | None = None
+
+    def may(self, permission: Permission) -> bool:
+        return permission is Permission.PUBLIC or str(permission) in self.scopes
+
+
+def anonymous(*, is_reading_free: bool) -> Principal:
+    """A caller without a key: reads where reading is free, nothing else."""
+    return Principal("anonymous", frozenset({Scope.READ} if is_reading_free else ()))
+
+
+def holder_of(key: LiveKey) -> Principal:
+    """The caller who holds this key (or a session it opened)."""
+    return Principal(key.name, key.scopes, key)

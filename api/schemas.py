@@ -1,0 +1,159 @@
+"""What may be asked: the parameters and bodies of every route, and the filters they mean."""
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from api.fields import Count, Identifier, Instant, OneOf, Several, Words
+from shared.metrics import Grouping
+from shared.queries import BuildFilter
+from shared.scope import Scope
+from shared.status import Status
+
+MIN_SEARCH = 3
+
+
+def known_names(schema: Schema) -> list[str]:
+    """What a caller may send, by the names on the wire."""
+    return sorted(field.data_key or name for name, field in schema.fields.items() if not field.dump_only)
+
+
+class Refusing(Schema):
+    """A schema for what comes in: an unknown name is answered with the names there are."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        names = known_names(self)
+        accepted = f"accepted are {', '.join(names)}" if names else "no parameter is accepted here"
+        self.error_messages = {**self.error_messages, "unknown": f"is not known here; {accepted}"}
+
+
+def about(description: str) -> dict[str, str]:
+    """What the documentation says of a field."""
+    return {"description": description}
+
+
+def _several(inner: fields.Field[Any], description: str) -> Several:
+    return Several(inner, metadata=about(f"{description}; several by comma"))
+
+
+class NoQuery(Refusing):
+    """No parameters."""
+
+
+class ScopeQuery(Refusing):
+    """Filters over pipelines."""
+
+    provider = _several(Words(), "kind of CI system: github, gitlab, jenkins, push")
+    instance = _several(Words(), "configured name of an installation")
+    project = _several(Words(), "key of a project")
+    repository = _several(Words(), "full name of a repository")
+    repo = _several(Words(), "the same as repository")
+
+    @validates_schema
+    def _repository_once(self, data: dict[str, Any], **_: object) -> None:
+        if "repo" in data and "repository" in data:
+            raise ValidationError("is the same as repository; give one of them", "repo")
+
+
+class PageQuery(Refusing):
+    """How much of a list, and from where."""
+
+    limit = Count(1, 200, load_default=50, metadata=about("how many at most"))
+    cursor = Words(metadata=about("next_cursor of the page before, as it stands"))
+
+
+class ScopedPageQuery(ScopeQuery, PageQuery):
+    """A page of a list narrowed to some pipelines."""
+
+
+class WindowQuery(Refusing):
+    """A span of time."""
+
+    since = Instant(metadata={**about("from this instant on (included)"), "type": "string", "format": "date-time"})
+    until = Instant(metadata={**about("before this instant"), "type": "string", "format": "date-time"})
+
+    @validates_schema
+    def _in_order(self, data: dict[str, Any], **_: object) -> None:
+        if "since" in data and "until" in data and data["since"] >= data["until"]:
+            raise ValidationError("must be later than since", "until")
+
+
+class BuildsQuery(ScopedPageQuery, WindowQuery):
+    """A page of builds, narrowed."""
+
+    pipeline_id = _several(Identifier(), "id of a pipeline")
+    branch = _several(Words(), "name of a branch")
+    status = _several(OneOf([str(status) for status in Status]), "status of the build")
+    author = _several(Words(), "who caused the build")
+    event = _several(Words(), "what caused the build, in the provider's word")
+    q = Words(
+        validate=validate.Length(min=MIN_SEARCH, error=f"must have at least {MIN_SEARCH} characters"),
+        metadata=about("text in commit message, pipeline name, branch, author or commit; as it stands, in any case"),
+    )
+
+
+class FiguresQuery(ScopeQuery, WindowQuery):
+    """What figures are computed over; the last 24 hours unless said otherwise."""
+
+    pipeline_id = _several(Identifier(), "id of a pipeline")
+    branch = _several(Words(), "name of a branch")
+
+
+class GroupsQuery(FiguresQuery):
+    """Figures by group."""
+
+    by = OneOf([str(grouping) for grouping in Grouping], load_default="repository", metadata=about("what to group by"))
+    limit = Count(1, 200, load_default=50, metadata=about("how many groups at most, the busiest first"))
+
+
+class PipelineFiguresQuery(WindowQuery):
+    """Figures of one pipeline."""
+
+    branch = _several(Words(), "name of a branch")
+
+
+class JobsQuery(PageQuery):
+    """A page of a build's jobs."""
+
+    attempt = Count(1, 2**31 - 1, metadata=about("only the jobs of this attempt"))
+
+
+class TriggerBody(Refusing):
+    """What to poll now; everything given must fit. Nothing given means every source."""
+
+    provider = Words(metadata=about("every source of this kind of CI system"))
+    source_id = Identifier(metadata=about("this source"))
+    pipeline_id = Identifier(metadata=about("the source of this pipeline"))
+    build_id = Identifier(metadata=about("the source of this build's pipeline"))
+
+
+class KeyBody(Refusing):
+    """A key to trade for a session."""
+
+    key = Words(required=True, load_only=True, metadata=about("a key made with observatory key create"))
+
+
+def scope_of(query: dict[str, Any]) -> Scope:
+    """The scope that loaded parameters name."""
+    return Scope(
+        provider=tuple(query.get("provider", ())),
+        instance=tuple(query.get("instance", ())),
+        project=tuple(query.get("project", ())),
+        repository=tuple(query.get("repository", query.get("repo", ()))),
+        pipeline_id=tuple(query.get("pipeline_id", ())),
+    )
+
+
+def filter_of(query: dict[str, Any]) -> BuildFilter:
+    """The filter over builds that loaded parameters name."""
+    return BuildFilter(
+        scope=scope_of(query),
+        branch=tuple(query.get("branch", ())),
+        status=tuple(Status(word) for word in query.get("status", ())),
+        author=tuple(query.get("author", ())),
+        event=tuple(query.get("event", ())),
+        text=query.get("q"),
+        since=query.get("since"),
+        until=query.get("until"),
+    )

@@ -1,0 +1,47 @@
+"""What one API worker is made of: engine, hub and application, created after the fork."""
+
+from flask import Flask, request
+from sqlalchemy.orm import Session
+
+from api import stream
+from api.app import create_app
+from api.hub import Hub, Limits
+from api.problems import Problem
+from shared.clock import utc_now
+from shared.config import Config
+from shared.database import make_engine
+from shared.errors import CannotStart
+from shared.keys import still_live
+from shared.listener import Listener
+
+
+def build(config: Config) -> tuple[Flask, Hub]:
+    """The application with its stream running; raises CannotStart."""
+    database, server = config.database, config.server
+    if database.url is None:
+        raise CannotStart("the API was given no database", "Set DATABASE_URL, or start everything with: observatory up")
+    url = database.url.get_secret_value()
+    engine = make_engine(url, application="api", pool_size=database.pool_size, is_pooled=database.is_pooled)
+    direct_url = database.direct_url.get_secret_value() if database.direct_url else url
+
+    def live_keys(ids: set[str]) -> set[str]:
+        with Session(engine) as session:
+            return still_live(session, ids, utc_now())
+
+    limits = Limits(sockets=server.max_sockets, sockets_per_address=server.max_sockets_per_address)
+    hub = Hub(engine, Listener(direct_url, application="api"), limits, live_keys)
+    app = create_app(config, engine)
+    stream.register(app, hub)
+    hub.start()
+    _tell_when_draining(app, hub)
+    return app, hub
+
+
+def _tell_when_draining(app: Flask, hub: Hub) -> None:
+    """A process that is stopping is not ready, whatever its parts say; a load balancer then sends nobody here."""
+
+    def refuse() -> None:
+        if hub.is_draining and request.path == "/readyz":
+            raise Problem(503, "This process is stopping.")
+
+    app.before_request(refuse)

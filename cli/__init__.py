@@ -1,0 +1,1 @@
+"""The `observatory` command: wires the processes together and answers from the terminal."""

@@ -1,0 +1,76 @@
+"""`observatory config check`: every mistake at once, or what the configuration means."""
+
+from pathlib import Path
+
+import click
+
+from cli.configured import load_all
+from cli.failures import Mistaken
+from cli.options import config_option, config_path, json_option
+from cli.style import Command, Group
+from cli.table import print_json
+from shared.config import Config
+from shared.errors import ConfigError
+
+
+@click.group(cls=Group)
+def config() -> None:
+    """Check the configuration."""
+
+
+@config.command(cls=Command)
+@json_option
+@config_option
+@click.pass_context
+def check(ctx: click.Context, as_json: bool) -> None:
+    """List every mistake of the configuration with what would be right (exit code 2), or say what it means."""
+    path = config_path(ctx)
+    try:
+        found = load_all(path)
+    except ConfigError as error:
+        if as_json:
+            print_json(_document(path, mistakes=error.mistakes))
+            ctx.exit(Mistaken.exit_code)
+        count = len(error.mistakes)
+        cure = f"{count} mistakes" if count > 1 else "One mistake"
+        raise Mistaken(
+            [f"{place}: {words}" for place, words in error.mistakes],
+            f"{cure}; docs/configuration.md explains every key.",
+        ) from error
+    if as_json:
+        print_json(_document(path, found=found))
+        return
+    for line in describe(found):
+        click.echo(line)
+
+
+def describe(config: Config) -> list[str]:
+    """What a configuration means, in sentences."""
+    lines = [
+        f"✓ {config.path} has no mistakes." if config.path else "✓ There is no file; defaults and environment hold."
+    ]
+    for provider in config.providers:
+        watched = ", ".join(provider.watch) or "nothing yet"
+        lines.append(f"  {provider.name} ({provider.kind}, {provider.base_url}): watches {watched}")
+    if not config.providers:
+        lines.append("  Nothing is watched: add [[providers]] (config.example.toml shows how).")
+    lines += [f"  {receiver.name} ({receiver.kind}): is told what breaks and is fixed" for receiver in config.receivers]
+    lines += [
+        f"  project {project.key}" + (f" of {project.team}" if project.team else "") for project in config.projects
+    ]
+    database = "the one of its URL" if config.database.url else f"a private one in {config.database.folder}"
+    lines += [f"  database: {database}", f"  API: {config.server.base_url}"]
+    lines += [f"  {section}.{key} is set by {variable}" for (section, key), variable in sorted(config.origins.items())]
+    return lines
+
+
+def _document(
+    path: Path | None, *, found: Config | None = None, mistakes: list[tuple[str, str]] | None = None
+) -> dict[str, object]:
+    providers = found.providers if found else ()
+    return {
+        "is_ok": not mistakes,
+        "path": path,
+        "mistakes": [{"path": place, "message": words} for place, words in mistakes or []],
+        "watches": [f"{provider.name}:{scope}" for provider in providers for scope in provider.watch],
+    }

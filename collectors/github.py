@@ -1,0 +1,188 @@
+"""GitHub Actions: workflow runs, their attempts and jobs, read from github.com or a GitHub Enterprise Server."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from collectors.base import BaseCollector, Check, TooManyPages
+from collectors.fields import Fields
+from collectors.github_payload import parse_job, parse_run, parse_runs, with_jobs
+from shared.config import HttpUrl, ProviderSettings
+from shared.errors import MalformedPayload, ProviderError
+from shared.http import Answer, Client, Limits
+from shared.observation import Observation, ObservedJob, Page, Unreadable
+from shared.rate_limit import Budget
+from shared.secret import SecretSource
+
+_SCOPE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+")
+_JOBS_A_PAGE = 100
+
+
+class GitHubSettings(ProviderSettings):
+    """`[[providers]]` of kind `github`; the token is named by `token_env` or `token_file`."""
+
+    base_url: HttpUrl = Field(
+        "https://api.github.com", description="the API's address; https://HOST/api/v3 for an Enterprise Server"
+    )
+    web_url: HttpUrl = Field(
+        default_factory=lambda known: web_address(known.get("base_url", "")),
+        description="where people see it: links to any other host are dropped",
+    )
+    token: SecretSource = Field(
+        default_factory=SecretSource, description="a token that may read Actions; none for public repositories only"
+    )
+    ca_file: Path | None = Field(
+        None, description="certificates (PEM) of a private authority, believed besides the well-known ones"
+    )
+    page_size: int = Field(50, ge=1, le=100, description="runs asked for at once; 100 costs about 1.2 MB")
+    max_pages: int = Field(100, ge=1, le=800, description="pages of one list read at most in one poll")
+
+    @field_validator("watch")
+    @classmethod
+    def _are_repositories(cls, watch: tuple[str, ...]) -> tuple[str, ...]:
+        for scope in watch:
+            if not _SCOPE.fullmatch(scope) or scope.endswith(("/.", "/..")):
+                raise ValueError(f'"{scope}" is no repository; write it like "owner/repo"')
+        return watch
+
+
+class GitHubCollector(BaseCollector[GitHubSettings]):
+    """The builds of one repository, `owner/repo`."""
+
+    kind = "github"
+    settings_class = GitHubSettings
+
+    @classmethod
+    def open_client(
+        cls,
+        settings: GitHubSettings,
+        *,
+        on_budget: Callable[[Budget], None] | None = None,
+        before_try: Callable[[], None] | None = None,
+        limits: Limits | None = None,
+    ) -> Client:
+        return Client(
+            settings.base_url,
+            settings.token.read(),
+            headers={"accept": "application/vnd.github+json", "x-github-api-version": "2022-11-28"},
+            ca_file=settings.ca_file,
+            limits=limits,
+            on_budget=on_budget,
+            before_try=before_try,
+        )
+
+    def list_recent_builds(self, since: datetime) -> Iterator[Page]:
+        seen: set[tuple[str, int]] = set()
+        params: dict[str, str | int] = {"per_page": self.settings.page_size, "exclude_pull_requests": "true"}
+        for answer in self._pages("/actions/runs", params):
+            page = parse_runs(_list(answer, "workflow_runs"), self._host, default_branch=self.default_branch)
+            fresh = tuple(build for build in page.observations if (build.external_id, build.attempt) not in seen)
+            seen.update((build.external_id, build.attempt) for build in fresh)
+            yield replace(page, observations=fresh)
+            if page.observations and all(build.queued_at < since for build in page.observations):
+                return
+
+    def fetch_build(self, external_id: str, attempt: int | None = None) -> Observation:
+        path = f"/actions/runs/{_number(external_id)}" + (f"/attempts/{attempt}" if attempt else "")
+        parsed = parse_run(self._get(path).payload, self._host, default_branch=self.default_branch)
+        if isinstance(parsed, Unreadable):
+            raise MalformedPayload(f"{self._named(path)}: {parsed.reason}")
+        return parsed
+
+    def fetch_jobs(self, external_id: str, attempt: int) -> tuple[ObservedJob, ...]:
+        path = f"/actions/runs/{_number(external_id)}/attempts/{attempt}/jobs"
+        jobs: dict[str, ObservedJob] = {}
+        for answer in self._pages(path, {"per_page": _JOBS_A_PAGE}):
+            for row in _list(answer, "jobs")["jobs"]:
+                parsed = parse_job(row, self._host)
+                if isinstance(parsed, Unreadable):
+                    # The list has to be complete to be recorded, and a job without an id cannot be stored.
+                    raise MalformedPayload(f"{self._named(path)}: {parsed.reason}")
+                jobs[parsed.external_id] = parsed
+        return tuple(jobs.values())
+
+    def with_jobs(self, observation: Observation, jobs: tuple[ObservedJob, ...]) -> Observation:
+        return with_jobs(observation, jobs)
+
+    def fetch_default_branch(self) -> str | None:
+        return Fields(self._get("").payload).text("default_branch")
+
+    def check(self) -> Check:
+        try:
+            repository = self._get("")
+            runs = self._get("/actions/runs", {"per_page": 1, "exclude_pull_requests": "true"})
+        except ProviderError as error:
+            return Check(is_ok=False, words=(str(error),))
+        return Check(is_ok=True, words=(*_about_repository(repository, runs), self._about_token(repository)))
+
+    def _about_token(self, answer: Answer) -> str:
+        budget, scopes = answer.budget, answer.headers.get("x-oauth-scopes")
+        left = "" if budget is None else f"; {budget.remaining} of {budget.limit} requests left"
+        if self.settings.token == SecretSource():
+            return f"no token is used, so only public repositories can be read{left}"
+        return f"the token is accepted{f', with the scopes {scopes}' if scopes else ''}{left}"
+
+    @property
+    def _host(self) -> str:
+        return urlsplit(self.settings.web_url).hostname or ""
+
+    def _get(self, path: str, params: Mapping[str, str | int] | None = None) -> Answer:
+        return self.client.get_json(f"/repos/{self.scope}{path}", params)
+
+    def _named(self, path: str) -> str:
+        return f"{self.settings.name}: /repos/{self.scope}{path}"
+
+    def _pages(self, path: str, params: Mapping[str, str | int]) -> Iterator[Answer]:
+        """Every page of a list by its `Link` header; the client refuses a link that leaves the origin.
+
+        Real links carry numeric ids (`/repositories/348674220/actions/runs?page=2`), so only the origin is compared.
+        """
+        answer = self._get(path, params)
+        yield answer
+        asked: set[str] = set()
+        while (following := answer.links.get("next")) is not None and len(asked) + 1 < self.settings.max_pages:
+            if following in asked:
+                raise MalformedPayload(f"{self._named(path)}: the link to the next page leads in a circle")
+            asked.add(following)
+            answer = self.client.get_json(following)
+            yield answer
+        if following is None:
+            return
+        raise TooManyPages(
+            f"{self._named(path)}: more than {self.settings.max_pages} pages; raise max_pages or page_size of "
+            f"{self.settings.name}, or collect the past as a backfill"
+        )
+
+
+def web_address(base_url: str) -> str:
+    """Where people see what an API address serves: `api.github.com` is `github.com`, `HOST/api/v3` is `HOST`."""
+    parts = urlsplit(base_url)
+    return f"{parts.scheme}://{parts.netloc.removeprefix('api.')}"
+
+
+def _list(answer: Answer, key: str) -> dict[str, list[object]]:
+    """The list in an answer. One without it is no empty list: absence of data must never look like zero builds."""
+    rows = answer.payload.get(key) if isinstance(answer.payload, dict) else None
+    if not isinstance(rows, list):
+        raise MalformedPayload(f"GitHub's answer holds no list of {key}; is base_url the API's address?")
+    return {key: rows}
+
+
+def _number(external_id: str) -> str:
+    if not (external_id.isascii() and external_id.isdigit()):
+        raise MalformedPayload(f'"{external_id[:40]}" is no run id of GitHub; a run id is a number')
+    return external_id
+
+
+def _about_repository(repository: Answer, runs: Answer) -> tuple[str, ...]:
+    fields = Fields(repository.payload)
+    is_private = isinstance(repository.payload, dict) and repository.payload.get("private") is True
+    name, branch = fields.text("full_name") or "the repository", fields.text("default_branch") or "unknown"
+    count = Fields(runs.payload).whole("total_count")
+    kind = "private" if is_private else "public"
+    return (f"{name} is {kind}, its default branch is {branch}", f"{count or 'no'} workflow runs can be read")

@@ -1,0 +1,110 @@
+"""Any payload of GitHub's, webhook or API, told apart: builds, jobs, neither (with the reason) or unreadable."""
+
+from dataclasses import dataclass
+
+from collectors.fields import Fields
+from collectors.github_payload import parse_job, parse_run, parse_runs
+from shared.observation import Observation, ObservedJob, Unreadable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOfRun:
+    """A job and the run it belongs to. A job does not name its workflow: fetch the run before recording it."""
+
+    run_external_id: str
+    attempt: int
+    repository_external_id: str | None
+    job: ObservedJob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one payload held. `not_a_build` says in words why it held none; it is None where it held something."""
+
+    builds: tuple[Observation, ...] = ()
+    jobs: tuple[JobOfRun, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
+    not_a_build: str | None = None
+
+
+_MARKS = (
+    ("deployment_status", "deployment_status webhook"),  # may carry a check_run and half a workflow_run
+    ("check_run", "check_run webhook"),
+    ("check_suite", "check_suite webhook"),
+    ("zen", "ping webhook"),
+    ("openapi", "description of the API"),
+    ("message", "error message"),
+    ("check_runs", "list of check runs"),
+    ("workflows", "list of workflows"),
+    ("billable", "bill"),
+    ("guid", "hook delivery"),
+    ("token", "token"),
+    ("resources", "rate limit overview"),
+    ("workflow_run_id", "receipt of a dispatch"),
+    ("full_name", "repository"),
+    ("login", "account"),
+    ("state", "workflow"),
+)
+"""A key that only one kind of payload has, the most telling first."""
+
+
+def parse_webhook(event: str, body: object, host: str) -> Reading:
+    """The body of a webhook, by its `X-GitHub-Event`. What the object says counts: `action` may disagree with it."""
+    fields = Fields(body)
+    if event not in ("workflow_run", "workflow_job"):
+        return Reading(not_a_build=f"{event} webhook")
+    if not fields.has(event) or not isinstance(body, dict):
+        return Reading(not_a_build=f"{event} webhook without a {event}")
+    if event == "workflow_run":
+        return _of_run(body[event], host, default_branch=fields.inside("repository").text("default_branch"))
+    return _of_jobs([body[event]], host, fields.inside("repository").identifier("id"))
+
+
+def parse_any(payload: object, host: str) -> Reading:
+    """Whatever GitHub sent, told apart by its own keys."""
+    if not isinstance(payload, dict):
+        return Reading(not_a_build=f"JSON {type(payload).__name__}")
+    is_webhook = "action" in payload and "deployment_status" not in payload
+    event = next((name for name in ("workflow_run", "workflow_job") if name in payload), None)
+    if is_webhook and event is not None:
+        return parse_webhook(event, payload, host)
+    return _of_answer(payload, host)
+
+
+def _of_answer(payload: dict[str, object], host: str) -> Reading:
+    if isinstance(payload.get("workflow_runs"), list):
+        page = parse_runs(payload, host)
+        return Reading(builds=page.observations, unreadable=page.unreadable)
+    rows = payload.get("jobs")
+    if isinstance(rows, list):
+        return _of_jobs(rows, host, None)
+    if "workflow_id" in payload and "status" in payload:
+        return _of_run(payload, host)
+    if "run_id" in payload and "status" in payload:
+        return _of_jobs([payload], host, None)
+    told = next((words for key, words in _MARKS if key in payload), "object without a run or a job")
+    return Reading(not_a_build=told)
+
+
+def _of_run(payload: object, host: str, *, default_branch: str | None = None) -> Reading:
+    parsed = parse_run(payload, host, default_branch=default_branch)
+    return Reading(unreadable=(parsed,)) if isinstance(parsed, Unreadable) else Reading(builds=(parsed,))
+
+
+def _of_jobs(rows: list[object], host: str, repository_id: str | None) -> Reading:
+    parsed = [_of_job(row, host, repository_id) for row in rows]
+    return Reading(
+        jobs=tuple(row for row in parsed if isinstance(row, JobOfRun)),
+        unreadable=tuple(row for row in parsed if isinstance(row, Unreadable)),
+    )
+
+
+def _of_job(payload: object, host: str, repository_id: str | None) -> JobOfRun | Unreadable:
+    fields = Fields(payload)
+    run_id, job = fields.identifier("run_id"), parse_job(payload, host)
+    if isinstance(job, Unreadable):
+        return job
+    if run_id is None:
+        return Unreadable(kind="job", external_id=job.external_id, reason="a job without a usable run_id")
+    attempt = fields.whole("run_attempt", smallest=1) or 1
+    return JobOfRun(run_external_id=run_id, attempt=attempt, repository_external_id=repository_id, job=job)

@@ -1,0 +1,134 @@
+"""What there is besides builds: projects, repositories, branches, and pipelines with their health."""
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from shared.queries import build_objects
+from shared.rows import Row, as_int, rows
+from shared.scope import Scope, scope_conditions
+
+RECENT_BUILDS = 20
+"""How many of a pipeline's newest builds its health is read from."""
+
+_JOINS = """
+    JOIN instances i ON i.id = p.instance_id
+    JOIN projects j ON j.id = p.project_id
+    LEFT JOIN repositories r ON r.id = p.repository_id
+"""
+
+_PIPELINE = """
+    p.id, i.provider, i.name AS instance, j.key AS project, r.name AS repository, p.external_id, p.name, p.url,
+    p.default_branch, p.source_id
+"""
+
+# Reads RECENT_BUILDS entries of one index per pipeline, whatever the pipeline's age. The verdict that counts is the
+# newest on the default branch; where no default branch is known, the newest on any.
+_HEALTH = text(f"""
+    SELECT p.id, health.*
+    FROM pipelines p CROSS JOIN LATERAL (
+        SELECT (array_agg(id ORDER BY queued_at DESC, id DESC))[1] AS last_build_id,
+               (array_agg(status ORDER BY queued_at DESC, id DESC) FILTER (
+                   WHERE status IN ('succeeded', 'failed', 'timed_out')
+                     AND (p.default_branch IS NULL OR branch = p.default_branch)))[1] AS verdict,
+               count(*) AS recent_builds,
+               count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
+               count(*) FILTER (WHERE status = 'failed') AS failed,
+               count(*) FILTER (WHERE status = 'timed_out') AS timed_out
+        FROM (SELECT id, status, branch, queued_at FROM builds b WHERE b.pipeline_id = p.id
+              ORDER BY queued_at DESC, id DESC LIMIT {RECENT_BUILDS}) recent
+    ) health
+    WHERE p.id = ANY(:ids)
+""")
+
+_PROJECTS = text("""
+    SELECT j.id, j.key, j.name, j.team, count(p.id) AS pipelines, j.created_at
+    FROM projects j LEFT JOIN pipelines p ON p.project_id = j.id
+    WHERE j.id > :after GROUP BY j.id ORDER BY j.id LIMIT :limit
+""")
+
+
+def projects(session: Session, *, limit: int, after: int = 0) -> list[Row]:
+    """Projects by id, with the number of their pipelines."""
+    return rows(session, _PROJECTS, {"after": after, "limit": limit})
+
+
+def repositories(session: Session, scope: Scope, *, limit: int, after: int = 0) -> list[Row]:
+    """Repositories by id; a project has the repositories of its pipelines."""
+    conditions, parameters = scope_conditions(scope)
+    statement = text(f"""
+        SELECT r.id, i.provider, i.name AS instance, r.external_id, r.name, r.url, r.default_branch,
+               (SELECT count(*) FROM pipelines p WHERE p.repository_id = r.id) AS pipelines
+        FROM repositories r JOIN instances i ON i.id = r.instance_id
+        WHERE r.id > :after {_of_repository(conditions)} ORDER BY r.id LIMIT :limit
+    """)
+    return rows(session, statement, parameters | {"after": after, "limit": limit})
+
+
+def branches(session: Session, scope: Scope, *, limit: int, after: tuple[int, str] | None = None) -> list[Row]:
+    """Branches that builds were seen on, by repository and name."""
+    conditions, parameters = scope_conditions(scope)
+    repository_id, name = after or (0, "")
+    statement = text(f"""
+        SELECT h.repository_id, r.name AS repository, i.provider, i.name AS instance, h.name,
+               coalesce(h.name = r.default_branch, false) AS is_default, h.first_seen_at
+        FROM branches h JOIN repositories r ON r.id = h.repository_id JOIN instances i ON i.id = r.instance_id
+        WHERE (h.repository_id, h.name) > (:after_repository_id, :after_name) {_of_repository(conditions)}
+        ORDER BY h.repository_id, h.name LIMIT :limit
+    """)
+    parameters |= {"after_repository_id": repository_id, "after_name": name, "limit": limit}
+    return rows(session, statement, parameters)
+
+
+def pipelines(session: Session, scope: Scope, *, limit: int, after: int = 0) -> list[Row]:
+    """Pipelines by id, each with its last build and its health: three statements however many there are."""
+    conditions, parameters = scope_conditions(scope)
+    where = " AND ".join(["p.id > :after", *conditions])
+    statement = text(f"SELECT {_PIPELINE} FROM pipelines p {_JOINS} WHERE {where} ORDER BY p.id LIMIT :limit")
+    return _with_health(session, rows(session, statement, parameters | {"after": after, "limit": limit}))
+
+
+def pipeline(session: Session, pipeline_id: int) -> Row | None:
+    """One pipeline as the list shows it; None when there is none."""
+    plain = plain_pipeline(session, pipeline_id)
+    return _with_health(session, [plain])[0] if plain else None
+
+
+def plain_pipeline(session: Session, pipeline_id: int) -> Row | None:
+    """One pipeline without what its builds say."""
+    statement = text(f"SELECT {_PIPELINE} FROM pipelines p {_JOINS} WHERE p.id = :id")
+    found = rows(session, statement, {"id": pipeline_id})
+    return found[0] if found else None
+
+
+def _with_health(session: Session, pipelines: list[Row]) -> list[Row]:
+    health = {row["id"]: row for row in rows(session, _HEALTH, {"ids": [row["id"] for row in pipelines]})}
+    last_ids = {key: as_int(row["last_build_id"]) for key, row in health.items() if row["last_build_id"] is not None}
+    last = build_objects(session, last_ids.values())
+    return [
+        row | {"last_build": last.get(last_ids.get(row["id"], 0)), "health": _health(health[row["id"]])}
+        for row in pipelines
+    ]
+
+
+def _health(row: Row) -> Row:
+    succeeded, failed, timed_out = (as_int(row[word]) for word in ("succeeded", "failed", "timed_out"))
+    verdicts = succeeded + failed + timed_out
+    return {
+        "verdict": row["verdict"],
+        "is_broken": None if row["verdict"] is None else row["verdict"] != "succeeded",
+        "recent_builds": row["recent_builds"],
+        "succeeded": succeeded,
+        "failed": failed,
+        "timed_out": timed_out,
+        "success_rate": succeeded / verdicts if verdicts else None,
+    }
+
+
+def _of_repository(conditions: list[str]) -> str:
+    """Conditions over `r` and `i` as they stand; what only a pipeline knows holds when some pipeline of `r` fits."""
+    direct = [condition for condition in conditions if condition.startswith(("i.", "r."))]
+    through = [condition for condition in conditions if condition not in direct]
+    if through:
+        direct.append(f"""EXISTS (SELECT FROM pipelines p JOIN projects j ON j.id = p.project_id
+                                  WHERE p.repository_id = r.id AND {" AND ".join(through)})""")
+    return "".join(f" AND {condition}" for condition in direct)

@@ -1,0 +1,296 @@
+"""The configuration: one TOML file, the environment over it, every mistake told at once."""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+
+from shared.config_mistakes import Mistakes, did_you_mean
+from shared.config_sources import overlay_environment, read_toml
+from shared.config_tables import TableReader
+from shared.errors import ConfigError
+
+DEFAULT_PROJECT = "default"
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def parse_duration(value: object) -> object:
+    """Seconds of `30`, `"30"`, `"30s"`, `"5m"`, `"1h30m"`, `"2d"`; anything else is a mistake."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip().replace(" ", "")
+    if _DURATION.fullmatch(text):
+        return sum(float(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(text))
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f'must be a duration such as "30s", "5m" or "1h30m", not "{value}"') from None
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError(f'must begin with a letter or digit and hold only those and ". _ -", not "{value}"')
+    return value
+
+
+def _http_url(value: str) -> str:
+    """An http(s) address without credentials, query or trailing slash."""
+    try:
+        parts = urlsplit(value)
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError:
+        raise ValueError("is not a URL; write it like https://ci.example.com") from None
+    if parts.username or parts.password:
+        raise ValueError("must not carry a user or password; a secret is named by its own key")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_fine:
+        raise ValueError(f'is not an http:// or https:// URL: "{value}"; write it like https://ci.example.com')
+    if parts.query or parts.fragment or any(character.isspace() for character in value):
+        raise ValueError("must end with the path: no query, no fragment, no spaces")
+    return value.rstrip("/")
+
+
+Seconds = Annotated[float, BeforeValidator(parse_duration)]
+"""A duration: a number of seconds, or text with a unit."""
+
+Name = Annotated[str, BeforeValidator(lambda value: _name(value) if isinstance(value, str) else value)]
+HttpUrl = Annotated[str, BeforeValidator(lambda value: _http_url(value) if isinstance(value, str) else value)]
+
+
+class Settings(BaseModel):
+    """One table of the file: frozen, and an unknown key is a mistake."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+        # Python counts True as 1, and so does pydantic; whoever writes `port = true` means something else.
+        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation in {int, float}:
+            raise ValueError(f"must be a number, not {str(value).lower()}")
+        return value
+
+
+class ServerSettings(Settings):
+    """`[server]`: where the API listens and who may ask."""
+
+    host: str = Field("127.0.0.1", min_length=1, description="the address to listen on")
+    port: int = Field(8080, ge=0, le=65_535, description="the port to listen on; 0 takes any free one")
+    base_url: HttpUrl = Field(
+        default_factory=lambda known: _own_url(known["host"], known["port"]),
+        description="the address people reach this under, used for links",
+    )
+    workers: int = Field(1, ge=1, le=64, description="API processes")
+    max_sockets: int = Field(5000, ge=1, le=1_000_000, description="open WebSockets one API process accepts")
+    max_sockets_per_address: int = Field(
+        50, ge=1, le=1_000_000, description="of those, open from one address (loopback is not counted)"
+    )
+    public_read: bool = Field(False, description="whether reading needs no key even off loopback")
+    allowed_hosts: tuple[str, ...] = Field((), description="names accepted in Host besides our own")
+    allowed_origins: tuple[HttpUrl, ...] = Field((), description="other sites whose pages may open sockets")
+    trusted_proxies: int = Field(0, ge=0, le=10, description="reverse proxies in front of the API")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the API, so that reads are free."""
+        try:
+            return ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+def _own_url(host: str, port: int) -> str:
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (compared, not bound)
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def default_data_folder(environ: Mapping[str, str] = os.environ, *, is_root: bool | None = None) -> Path:
+    """Where our own data lives: `/var/lib` for root, the user's data folder for everyone else."""
+    if os.geteuid() == 0 if is_root is None else is_root:
+        return Path("/var/lib/build-observatory")
+    # The XDG rule: a relative path there is to be ignored.
+    configured = environ.get("XDG_DATA_HOME", "")
+    home = Path(environ.get("HOME") or Path.home())
+    return (Path(configured) if configured.startswith("/") else home / ".local/share") / "build-observatory"
+
+
+class DatabaseSettings(Settings):
+    """`[database]`: yours by `DATABASE_URL`, else a private PostgreSQL in `folder`."""
+
+    url: SecretStr | None = Field(None, description="your PostgreSQL; none starts a private one")
+    direct_url: SecretStr | None = Field(None, description="the same database past a transaction-pooling proxy")
+    is_pooled: bool = Field(False, description="whether `url` leads through a transaction-pooling proxy")
+    pool_size: int = Field(8, ge=1, le=200, description="connections one process holds at most")
+    folder: Path = Field(default_factory=default_data_folder, description="the folder of the private PostgreSQL")
+
+    @field_validator("url", "direct_url")
+    @classmethod
+    def _is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
+        schemes = ("postgres://", "postgresql://", "postgresql+psycopg://")
+        if value is not None and not value.get_secret_value().startswith(schemes):
+            raise ValueError("must be a PostgreSQL address; it begins with postgresql://")
+        return value
+
+    @field_validator("folder")
+    @classmethod
+    def _is_absolute(cls, value: Path) -> Path:
+        expanded = value.expanduser()
+        return expanded if expanded.is_absolute() else Path.cwd() / expanded
+
+
+class SchedulerSettings(Settings):
+    """`[scheduler]`: how much is collected at once and how often at most."""
+
+    workers: int = Field(8, ge=1, le=256, description="sources polled at the same time by one scheduler")
+    poll_floor_seconds: Seconds = Field(30, ge=1, le=86_400, description="the shortest wait between two polls")
+
+
+class LoggingSettings(Settings):
+    """`[logging]`: how much is said and in which form."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error", "critical"],
+        BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
+    ] = Field("info", description="the least important message that is still written")
+    format: Literal["auto", "console", "json"] = Field("auto", description="console on a terminal, JSON otherwise")
+
+
+class ProjectSettings(Settings):
+    """`[[projects]]`: a named group of pipelines with an owning team."""
+
+    key: Name = Field(description="its short name in URLs and filters")
+    name: str = Field(default_factory=lambda known: known["key"], min_length=1, description="its name for people")
+    team: str | None = Field(None, description="the team that owns it")
+    sources: tuple[str, ...] = Field((), description="patterns `instance:scope`")
+    pipelines: tuple[str, ...] = Field((), description="patterns `instance:scope/pipeline` or `instance:pipeline`")
+
+    @field_validator("sources", "pipelines")
+    @classmethod
+    def _have_an_instance(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            if ":" not in pattern.strip(":"):
+                raise ValueError(f'"{pattern}" names no instance; write it like "github.com:acme/*"')
+        return patterns
+
+
+class ProviderSettings(Settings):
+    """`[[providers]]`: one installation of a CI system; each kind adds its own keys in its own file."""
+
+    kind: str = Field(description="the kind of CI system")
+    name: Name = Field(description="the name of this installation, unique")
+    base_url: HttpUrl = Field(description="the address of its API")
+    watch: tuple[str, ...] = Field((), description="what to collect from it")
+
+
+class ReceiverSettings(Settings):
+    """`[[receivers]]`: one place messages go to; each kind adds its own keys in its own file."""
+
+    kind: str = Field(description="the kind of receiver")
+    name: Name = Field(description="the name of this receiver, unique")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything configured; `origins` tells which variable of the environment set a `(section, key)`."""
+
+    server: ServerSettings = field(default_factory=ServerSettings)
+    database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    scheduler: SchedulerSettings = field(default_factory=SchedulerSettings)
+    logging: LoggingSettings = field(default_factory=LoggingSettings)
+    projects: tuple[ProjectSettings, ...] = ()
+    providers: tuple[ProviderSettings, ...] = ()
+    receivers: tuple[ReceiverSettings, ...] = ()
+    path: Path | None = None
+    origins: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+
+SECTIONS: Mapping[str, type[Settings]] = {
+    "server": ServerSettings,
+    "database": DatabaseSettings,
+    "scheduler": SchedulerSettings,
+    "logging": LoggingSettings,
+}
+"""The sections that stand once, whose keys the environment can set."""
+
+LISTS = ("projects", "providers", "receivers")
+
+
+def load(
+    path: Path | None,
+    *,
+    providers: Mapping[str, type[ProviderSettings]] | None = None,
+    receivers: Mapping[str, type[ReceiverSettings]] | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Config:
+    """The configuration of a file (None: only defaults and environment); raises ConfigError with every mistake.
+
+    `providers` and `receivers` map each kind to its settings class; None leaves that section unread.
+    """
+    mistakes: Mistakes = []
+    raw = read_toml(path) if path is not None else {}
+    for name in sorted(raw.keys() - SECTIONS.keys() - set(LISTS)):
+        mistakes.append((name, f"unknown section; {did_you_mean(name, [*SECTIONS, *LISTS])}"))
+    origins = overlay_environment(raw, SECTIONS, environ, mistakes)
+    reader = TableReader(raw, environ, origins, mistakes)
+    raw.setdefault("database", {})
+    if isinstance(raw["database"], dict):
+        raw["database"].setdefault("folder", default_data_folder(environ))
+    config = Config(
+        server=reader.section("server", ServerSettings),
+        database=reader.section("database", DatabaseSettings),
+        scheduler=reader.section("scheduler", SchedulerSettings),
+        logging=reader.section("logging", LoggingSettings),
+        projects=reader.tables("projects", None, ProjectSettings, "key"),
+        providers=() if providers is None else reader.tables("providers", providers, ProviderSettings, "name"),
+        receivers=() if receivers is None else reader.tables("receivers", receivers, ReceiverSettings, "name"),
+        path=path,
+        origins=origins,
+    )
+    if providers is not None:
+        mistakes += _unknown_instances(config)
+    if mistakes:
+        raise ConfigError(mistakes)
+    return config
+
+
+def _unknown_instances(config: Config) -> Mistakes:
+    """Project patterns whose instance is none of the configured ones (a pattern with `*` there is not judged)."""
+    names = [provider.name for provider in config.providers]
+    mistakes: Mistakes = []
+    for index, project in enumerate(config.projects):
+        for key in ("sources", "pipelines"):
+            for place, pattern in enumerate(getattr(project, key)):
+                instance = pattern.partition(":")[0]
+                if not set("*?[") & set(instance) and instance not in names:
+                    words = f"no provider is called {instance}; {did_you_mean(instance, names)}"
+                    mistakes.append((f"projects[{index}].{key}[{place}]", words))
+    return mistakes
+
+
+def project_for(
+    projects: Iterable[ProjectSettings], instance: str, scope: str, pipeline_name: str | None = None
+) -> str:
+    """The key of the project a pipeline (or, without a name, a whole source) belongs to.
+
+    A pattern over pipelines is more particular and wins over one over sources; among equals the first in the file.
+    """
+    projects = tuple(projects)
+    if pipeline_name is not None:
+        names = (f"{instance}:{scope}/{pipeline_name}", f"{instance}:{pipeline_name}")
+        for project in projects:
+            if any(fnmatchcase(name, pattern) for pattern in project.pipelines for name in names):
+                return project.key
+    for project in projects:
+        if any(fnmatchcase(f"{instance}:{scope}", pattern) for pattern in project.sources):
+            return project.key
+    return DEFAULT_PROJECT

@@ -1,0 +1,106 @@
+"""Validation errors in plain words: what is wrong and what would be right."""
+
+import difflib
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from shared.config_secrets import is_secret, keys_of
+from shared.redaction import redact
+
+Mistakes = list[tuple[str, str]]
+"""What is wrong, as (path, words), in the order of the file."""
+
+_TYPES = {
+    "int": "a whole number such as 8",
+    "bool": "true or false",
+    "float": "a number",
+    "string": "text in quotes",
+    "tuple": 'a list such as ["one", "two"]',
+    "list": 'a list such as ["one", "two"]',
+    "path": "a path in quotes",
+    "dict": "a table",
+    "model": "a table",
+}
+
+_BOUNDS = {
+    "greater_than_equal": "at least {ge}",
+    "greater_than": "greater than {gt}",
+    "less_than_equal": "at most {le}",
+    "less_than": "less than {lt}",
+    "literal_error": "one of {expected}",
+    "enum": "one of {expected}",
+    "string_too_short": "at least one character long",
+    "too_short": "a list with at least one entry",
+}
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The nearest known word as a question, else all of them."""
+    words = sorted(known)
+    if near := difflib.get_close_matches(word, words, n=1, cutoff=0.6):
+        return f"did you mean {near[0]}?"
+    return f"known: {', '.join(words)}" if words else "nothing is known here"
+
+
+def path_of(parts: Sequence[str | int]) -> str:
+    """`("providers", 1, "base_url")` as people write it: `providers[1].base_url`."""
+    text = ""
+    for part in parts:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def explain(
+    error: ValidationError,
+    model: type[BaseModel],
+    path: tuple[str | int, ...],
+    origins: Mapping[tuple[str, str], str],
+    known: Container[str | int],
+) -> Mistakes:
+    """Each error of one table as (path, words); fields in `known` have had their mistake told already."""
+    found = []
+    for detail in error.errors(include_url=False):
+        if detail["type"] == "default_factory_not_called" or (detail["loc"] and detail["loc"][0] in known):
+            continue
+        place = (*path, *detail["loc"])
+        variable = origins.get((str(place[0]), str(place[1]))) if len(place) > 1 else None
+        found.append((variable or path_of(place), redact(words(detail, model))))
+    return found
+
+
+def words(detail: ErrorDetails, model: type[BaseModel]) -> str:
+    """One error in words; values are shown, but never one that looks like a secret."""
+    kind, context = detail["type"], detail.get("ctx", {})
+    key = str(detail["loc"][-1]) if detail["loc"] else ""
+    if kind == "extra_forbidden":
+        return f"unknown key; {did_you_mean(key, keys_of(model))}"
+    if kind == "missing":
+        return _missing(key, model)
+    if kind == "value_error":
+        return str(context["error"])
+    if wanted := _bound(kind, context) or _TYPES.get(kind.split("_", 1)[0]):
+        return f"must be {wanted}, not {_shown(detail['input'])}"
+    return redact(detail["msg"])
+
+
+def _missing(key: str, model: type[BaseModel]) -> str:
+    if key in model.model_fields and is_secret(model, key):
+        return f'is missing; add {key}_env = "NAME_OF_A_VARIABLE" or {key}_file = "/path/to/it"'
+    meaning = model.model_fields[key].description if key in model.model_fields else None
+    return f"is missing; it is {meaning}" if meaning else "is missing"
+
+
+def _bound(kind: str, context: Mapping[str, Any]) -> str | None:
+    return _BOUNDS[kind].format_map(context) if kind in _BOUNDS else None
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "a table"
+    text = redact(f'"{value}"' if isinstance(value, str) else str(value))
+    return text if len(text) <= 80 else f"{text[:79]}…"

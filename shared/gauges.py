@@ -1,0 +1,107 @@
+"""What Prometheus is told, as plain rows: each function is one set-based statement."""
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from shared.freshness import STALE
+from shared.rows import Row, rows
+
+DURATION_BOUNDS = (30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)
+"""Upper bounds, in seconds, of the histogram of durations."""
+
+_PIPELINE = """
+    i.provider, j.key AS project, coalesce(r.name || ' / ', '') || p.name AS pipeline
+"""
+
+_JOINS = """
+    JOIN instances i ON i.id = p.instance_id JOIN projects j ON j.id = p.project_id
+    LEFT JOIN repositories r ON r.id = p.repository_id
+"""
+
+# Only the default branch: names of other branches come and go without end, and every label set is kept for ever.
+_LAST_RUNS = text(f"""
+    SELECT p.id, {_PIPELINE}, b.branch AS ref, b.status, b.duration_seconds, b.queued_seconds,
+           extract(epoch FROM b.queued_at) AS queued_at
+    FROM pipelines p {_JOINS}
+    CROSS JOIN LATERAL (
+        SELECT * FROM builds b WHERE b.pipeline_id = p.id AND (p.default_branch IS NULL OR b.branch = p.default_branch)
+        ORDER BY b.queued_at DESC, b.id DESC LIMIT 1
+    ) b
+""")
+
+_BUCKETS = ", ".join(
+    f"count(*) FILTER (WHERE b.duration_seconds <= {bound}) AS le_{bound}" for bound in DURATION_BOUNDS
+)
+
+_RUNS = text(f"""
+    SELECT p.id, {_PIPELINE}, b.* FROM (
+        SELECT pipeline_id, status AS result, count(*) AS runs, count(duration_seconds) AS timed,
+               coalesce(sum(duration_seconds), 0) AS seconds, {_BUCKETS}
+        FROM builds b WHERE is_finished GROUP BY pipeline_id, status
+    ) b JOIN pipelines p ON p.id = b.pipeline_id {_JOINS}
+""")
+
+_ACTIVE = text("""
+    SELECT i.provider, b.status, count(*) AS builds
+    FROM builds b JOIN pipelines p ON p.id = b.pipeline_id JOIN instances i ON i.id = p.instance_id
+    WHERE NOT b.is_finished GROUP BY 1, 2
+""")
+
+_SOURCES = text(f"""
+    SELECT i.provider, i.name AS instance, s.scope AS source, extract(epoch FROM s.last_ok_at) AS last_contact_at,
+           s.failures, s.interval_seconds, {STALE} IS NOT NULL AS is_stale
+    FROM sources s JOIN instances i ON i.id = s.instance_id WHERE s.is_active
+""")
+
+_BUDGETS = text("""
+    SELECT i.name AS instance, c.fingerprint AS credential, c.remaining
+    FROM credentials c JOIN instances i ON i.id = c.instance_id WHERE c.remaining IS NOT NULL
+""")
+
+_DELIVERIES = text("SELECT receiver AS channel, state AS result, count(*) AS messages FROM deliveries GROUP BY 1, 2")
+
+_PROCESSES = text("SELECT kind, host, pid, extract(epoch FROM heartbeat_at) AS heartbeat_at FROM processes")
+
+_TOTALS = text("""
+    SELECT (SELECT coalesce(max(pos), 0) FROM events) AS events, (SELECT count(*) FROM quarantine) AS quarantined
+""")
+
+
+def last_runs(session: Session) -> list[Row]:
+    """The newest build of each pipeline's default branch."""
+    return rows(session, _LAST_RUNS)
+
+
+def finished_runs(session: Session) -> list[Row]:
+    """Finished builds by pipeline and result, with their durations by bucket."""
+    return rows(session, _RUNS)
+
+
+def active_runs(session: Session) -> list[Row]:
+    """Open builds by provider and status."""
+    return rows(session, _ACTIVE)
+
+
+def polled_sources(session: Session) -> list[Row]:
+    """Active sources with their last contact and whether they are stale."""
+    return rows(session, _SOURCES)
+
+
+def budgets(session: Session) -> list[Row]:
+    """Requests left by credential."""
+    return rows(session, _BUDGETS)
+
+
+def deliveries(session: Session) -> list[Row]:
+    """Messages by receiver and state."""
+    return rows(session, _DELIVERIES)
+
+
+def processes(session: Session) -> list[Row]:
+    """Our processes with their last heartbeat."""
+    return rows(session, _PROCESSES)
+
+
+def totals(session: Session) -> Row:
+    """The head of the event log, and the rows in quarantine."""
+    return rows(session, _TOTALS)[0]

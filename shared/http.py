@@ -1,0 +1,348 @@
+"""The one hardened HTTP client, and the only importer of httpx: asks a provider for JSON and survives the answer."""
+
+import logging
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import Self
+
+import httpcore
+import httpx
+import structlog
+import tenacity
+from pydantic import SecretStr
+
+from shared.authorization import AuthStyle, authorization
+from shared.body import TooLarge, Truncated, parse_json, read_limited
+from shared.clock import utc_now
+from shared.deadline import DeadlineBackend, DeadlinePassedError, deadline
+from shared.errors import MalformedPayload, Unavailable
+from shared.rate_limit import Budget, read_budget, server_date
+from shared.refusals import PassingTrouble, refusal
+from shared.trust import trusted
+
+log = structlog.get_logger()
+
+# At INFO they print every URL with its query, at DEBUG the headers.
+for _chatty in ("httpx", "httpcore"):
+    logging.getLogger(_chatty).setLevel(logging.WARNING)
+
+_REDIRECTS = (301, 302, 307, 308)
+_LARGEST_REFUSAL = 65_536
+_WIRE_ERRORS = (
+    httpx.HTTPError,
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.UnsupportedProtocol,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long and how much: one try ends after `total_seconds`, all of them after `all_tries_seconds` (< a lease)."""
+
+    connect_seconds: float = 5.0
+    read_seconds: float = 10.0
+    total_seconds: float = 30.0
+    tries: int = 3
+    all_tries_seconds: float = 50.0
+    pause_seconds: float = 1.0
+    largest_body: int = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A good answer: `payload` is untyped JSON for a `parse_*`, None when the caller's copy is still good (304).
+
+    `headers` have lower-case names, `links` maps the `Link` header's rel to its URL, `date` is the provider's clock.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    payload: object
+    date: datetime | None
+    links: Mapping[str, str] = field(default_factory=dict)
+    budget: Budget | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    url: httpx.URL
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    links: Mapping[str, str]
+
+
+class Client:
+    """Asks one provider's installation for JSON, with one credential that is sent to `base_url`'s origin only.
+
+    Errors are those of `shared.errors`; each message names the host, the path, the status and a remedy, never the query
+    or the credential. Only passing troubles are tried again here; a pause the provider asks for is raised as
+    `RateLimited(retry_at)` and never slept. `on_budget` hears every budget a provider tells, `before_try` runs before
+    each request and may raise (a lease to renew). Safe to use from several threads.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        credential: SecretStr | None = None,
+        *,
+        auth: AuthStyle = AuthStyle.BEARER,
+        headers: Mapping[str, str] | None = None,
+        ca_file: Path | None = None,
+        limits: Limits | None = None,
+        on_budget: Callable[[Budget], None] | None = None,
+        before_try: Callable[[], None] | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._base = httpx.URL(base_url.rstrip("/"))
+        self._limits = limits or Limits()
+        self._authorization = {} if credential is None else authorization(auth, credential, self._base.host)
+        self._headers = {
+            "user-agent": "build-observatory",
+            "accept": "application/json",
+            "accept-encoding": "gzip",
+            **(headers or {}),
+        }
+        self._on_budget = on_budget
+        self._before_try = before_try
+        self._clock = clock
+        context = trusted(ca_file) if self._base.scheme == "https" else None
+        self._http = httpx.Client(transport=_Transport(context), trust_env=False, follow_redirects=False)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def get_json(
+        self,
+        path_or_url: str,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        shape: type[dict[str, object]] | type[list[object]] = dict,
+    ) -> Answer:
+        """The JSON at a path below the base URL, or at a full URL of the same origin; `shape` is what it has to be.
+
+        Raises RateLimited, Unauthorized, NotFound, Unavailable or MalformedPayload.
+        """
+        url = self._target(path_or_url)
+        if params:
+            url = url.copy_merge_params(params)
+        ends_at = monotonic() + self._limits.all_tries_seconds
+        tries = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self._limits.tries)
+            | tenacity.stop_before_delay(self._limits.all_tries_seconds),
+            wait=tenacity.wait_random_exponential(self._limits.pause_seconds, max=8 * self._limits.pause_seconds),
+            retry=tenacity.retry_if_exception_type((PassingTrouble, Truncated)),
+            before_sleep=_log_another_try,
+            reraise=True,
+        )
+        return tries(self._try, url, dict(headers or {}), shape, ends_at)
+
+    def is_own(self, url: str) -> bool:
+        """Whether a URL (a `Link`'s, say) is of the origin that the credential belongs to."""
+        try:
+            return _origin(httpx.URL(url)) == _origin(self._base) and not httpx.URL(url).userinfo
+        except httpx.InvalidURL:
+            return False
+
+    def _target(self, path_or_url: str) -> httpx.URL:
+        is_path = path_or_url.startswith("/") and not path_or_url.startswith("//")
+        return self._checked(f"{self._base}{path_or_url}" if is_path else path_or_url, f"{self._base.host}: leads")
+
+    def _checked(self, url: str, whence: str) -> httpx.URL:
+        """The URL if it is of our origin: nothing else is ever asked, so nothing else ever sees the credential."""
+        if not self.is_own(url):
+            raise MalformedPayload(
+                f"{whence} to another address ({_place(url)}); it was not asked and no credential was sent; if the API "
+                f"moved there, set base_url to it"
+            )
+        return httpx.URL(url)
+
+    def _try(self, url: httpx.URL, headers: dict[str, str], shape: type, ends_at: float) -> Answer:
+        if self._before_try is not None:
+            self._before_try()
+        reply = self._ask(url, headers, ends_at)
+        now = self._clock()
+        budget = read_budget(reply.headers, now)
+        if budget is not None and self._on_budget is not None:
+            self._on_budget(budget)
+        is_anonymous = not self._authorization
+        error = refusal(_where(url), reply.status, reply.headers, reply.body, now=now, is_anonymous=is_anonymous)
+        if error is not None:
+            raise error
+        is_conditional = any(name.lower() == "if-none-match" for name in headers)
+        return Answer(
+            status=reply.status,
+            headers=reply.headers,
+            payload=None if reply.status == 304 and is_conditional else _payload(reply, shape),
+            date=server_date(reply.headers),
+            links=reply.links,
+            budget=budget,
+        )
+
+    def _ask(self, url: httpx.URL, headers: Mapping[str, str], ends_at: float) -> _Reply:
+        """One answer, one redirect within the origin included, inside one deadline."""
+        seconds = max(0.0, min(self._limits.total_seconds, ends_at - monotonic()))
+        try:
+            with deadline(seconds):
+                reply = self._exchange(url, headers)
+                if reply.status not in _REDIRECTS:
+                    return reply
+                reply = self._exchange(self._redirected(reply), headers)
+        except DeadlinePassedError:
+            raise Unavailable(
+                f"{_where(url)}: no complete answer within {seconds:.0f} s; the provider or the way to it is too slow"
+            ) from None
+        if reply.status in _REDIRECTS:
+            raise MalformedPayload(f"{_where(url)}: redirected twice in a row; set base_url to where the API really is")
+        return reply
+
+    def _redirected(self, reply: _Reply) -> httpx.URL:
+        whence = f"{_where(reply.url)}: redirects ({reply.status})"
+        try:
+            return self._checked(str(reply.url.join(reply.headers["location"])), whence)
+        except (httpx.InvalidURL, KeyError):
+            raise MalformedPayload(f"{whence} to nowhere") from None
+
+    def _exchange(self, url: httpx.URL, headers: Mapping[str, str]) -> _Reply:
+        # Built by hand: nothing of the client's (cookies, defaults, environment) gets in, and the origin is checked.
+        request = httpx.Request(
+            "GET",
+            url,
+            headers={**self._headers, **headers, **self._authorization},
+            extensions={"timeout": self._timeouts()},
+        )
+        try:
+            response = self._http.send(request, stream=True)
+            try:
+                return self._read(url, response)
+            finally:
+                response.close()
+        except _WIRE_ERRORS as error:
+            raise PassingTrouble(f"{_where(url)}: {_wire_words(error)}") from error
+
+    def _read(self, url: httpx.URL, response: httpx.Response) -> _Reply:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        is_good = response.status_code < 300
+        encoding = headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("identity", "gzip", "x-gzip", ""):
+            raise MalformedPayload(f"{_where(url)}: encoded as {encoding[:20]}, although only gzip was offered")
+        limit = self._limits.largest_body if is_good else _LARGEST_REFUSAL
+        try:
+            body = read_limited(response.iter_raw(), is_gzip="gzip" in encoding, limit=limit)
+        except (TooLarge, Truncated) as error:
+            if is_good:
+                raise type(error)(f"{_where(url)}: the answer has {error}") from error
+            body = b""  # the status alone says enough
+        links = {rel: link["url"] for rel, link in response.links.items() if rel and "url" in link}
+        return _Reply(url, response.status_code, headers, body, links)
+
+    def _timeouts(self) -> dict[str, float]:
+        limits = self._limits
+        return {
+            "connect": limits.connect_seconds,
+            "read": limits.read_seconds,
+            "write": limits.read_seconds,
+            "pool": limits.total_seconds,
+        }
+
+
+class _Stream(httpx.SyncByteStream):
+    def __init__(self, answer: httpcore.Response) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._answer.iter_stream()
+
+    def close(self) -> None:
+        self._answer.close()
+
+
+class _Transport(httpx.BaseTransport):
+    """httpx's own transport, but over sockets that know the deadline."""
+
+    def __init__(self, context: ssl.SSLContext | None) -> None:
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=context,
+            max_connections=8,
+            max_keepalive_connections=2,
+            keepalive_expiry=15.0,
+            network_backend=DeadlineBackend(),
+        )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        url = request.url
+        target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        asked = httpcore.Request(request.method, target, headers=request.headers.raw, extensions=request.extensions)
+        answer = self._pool.handle_request(asked)
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Stream(answer))
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
+
+
+def _where(url: httpx.URL) -> str:
+    """Host and path, never the query: it may hold what is nobody's business."""
+    return f"{url.netloc.decode()}{url.path}"
+
+
+def _place(text: str) -> str:
+    try:
+        return f"{httpx.URL(text).scheme or '?'}://{httpx.URL(text).host or '?'}"
+    except httpx.InvalidURL:
+        return "not a URL"
+
+
+def _payload(reply: _Reply, shape: type) -> object:
+    where = _where(reply.url)
+    if reply.status in (204, 205, 304):
+        raise MalformedPayload(f"{where}: answered {reply.status}, without the JSON that was asked for")
+    kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise MalformedPayload(
+            f"{where}: answered {reply.status} with {kind[:50] or 'no content type'} instead of JSON; is base_url the "
+            f"API's address, or does a login or proxy page stand in front of it?"
+        )
+    try:
+        payload = parse_json(reply.body)
+    except MalformedPayload as error:
+        raise type(error)(f"{where}: the answer holds {error}") from error
+    if not isinstance(payload, shape):
+        raise MalformedPayload(f"{where}: a JSON {type(payload).__name__} where the API has a {shape.__name__}")
+    return payload
+
+
+def _wire_words(error: Exception) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return f"its certificate is not trusted ({error}); if your company signs its own, set ca_file to its authority"
+    if isinstance(error, httpcore.TimeoutException):
+        step = type(error).__name__.removesuffix("Timeout").lower()
+        return f"timed out ({step}); is the provider up and the way to it open?"
+    if isinstance(error, httpcore.RemoteProtocolError):
+        return f"the answer broke off or is no HTTP ({error})"
+    return f"cannot be reached ({error or type(error).__name__}); check base_url and the network"
+
+
+def _log_another_try(state: tenacity.RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.info("retrying", reason=str(error), tries=state.attempt_number)

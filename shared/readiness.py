@@ -1,0 +1,40 @@
+"""Whether everything a reader depends on is there: the database, its schema, a scheduler that lives."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+HEARTBEAT_SECONDS = 30
+"""A scheduler that has not been heard of for longer is not collecting."""
+
+_REVISION = text("SELECT to_regclass('alembic_version') IS NOT NULL")
+_HEARTBEAT = text("SELECT extract(epoch FROM now() - max(heartbeat_at)) FROM processes WHERE kind = 'scheduler'")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that has to be right, and how it stands in words."""
+
+    is_ok: bool
+    detail: str
+
+
+def check_schema(session: Session, head: str) -> Check:
+    """Whether the database is at the revision this code needs."""
+    is_migrated = session.scalar(_REVISION)
+    found = session.scalar(text("SELECT version_num FROM alembic_version")) if is_migrated else None
+    if found == head:
+        return Check(is_ok=True, detail=f"at {head}")
+    return Check(is_ok=False, detail=f"at {found or 'nothing'}, needs {head}: run observatory migrate")
+
+
+def check_scheduler(session: Session) -> Check:
+    """Whether a scheduler was heard of lately, by the database's clock."""
+    age = session.scalar(_HEARTBEAT)
+    if age is None:
+        return Check(is_ok=False, detail="no scheduler has ever started: run observatory scheduler")
+    words = f"last heard of {max(0, int(age))} s ago"
+    if age > HEARTBEAT_SECONDS:
+        return Check(is_ok=False, detail=f"{words}, more than {HEARTBEAT_SECONDS} s: builds are not collected")
+    return Check(is_ok=True, detail=words)

@@ -1,0 +1,59 @@
+"""What a secret looks like, and taking it out of a text: by its known value or by its shape."""
+
+import re
+
+MASK = "[secret]"
+
+SHORTEST_KNOWN = 6
+"""A shorter value is not searched for: it would mask ordinary words and hide nothing that is worth hiding."""
+
+_known: set[str] = set()
+
+_SHAPES = re.compile(
+    r"""
+      \bgh[pousr]_[A-Za-z0-9]{16,}                              # GitHub tokens
+    | \bgithub_pat_[A-Za-z0-9_]{16,}
+    | \bgl(?:pat|rt|cbt|ptt|dt|oas|soat|ft|imt|agent)-[A-Za-z0-9_.\-]{16,}   # GitLab tokens
+    | \bxox[a-z]-[A-Za-z0-9\-]{8,}                              # Slack tokens
+    | \bxapp-[A-Za-z0-9\-]{8,}
+    | \bbo_live_[A-Za-z0-9_\-]{8,}                              # our own keys
+    | \b(?:https?://)?hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/[^\s"'<>\\]+
+    """,
+    re.VERBOSE,
+)
+_HEADER = re.compile(
+    r"""
+    (
+      \b(?:(?:proxy-)?authorization|private-token|job-token|x-api-key)
+      (?:["']?\s*[:=]|["'],)\s*                                 # `name: …`, `"name": "…"`, `(b'name', b'…')`
+      (?:b?["'])?
+      (?:(?:basic|bearer|token|digest)\s+)?
+    )
+    [^\s"',;}\]]+
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_BEARER = re.compile(r"(?i)(\b(?:bearer|basic)\s+)[A-Za-z0-9+/=._~\-]{12,}")
+_USERINFO = re.compile(r"(?i)(\b[a-z][a-z0-9+.\-]*://)[^\s/?#\"'<>]*@")
+
+
+def register_secret(value: str) -> None:
+    """Remember a secret's value, so that it is masked wherever it turns up; reading a secret does it by itself."""
+    if len(value) >= SHORTEST_KNOWN:
+        _known.add(value)
+
+
+def redact(text: str) -> str:
+    """The text with every known secret value and everything shaped like a secret masked."""
+    for value in sorted(_known, key=len, reverse=True):
+        if value in text:
+            text = text.replace(value, MASK)
+    text = _SHAPES.sub(MASK, text)
+    for pattern in (_HEADER, _BEARER):
+        text = pattern.sub(rf"\g<1>{MASK}", text)
+    return _USERINFO.sub(rf"\g<1>{MASK}@", text)
+
+
+def looks_like_secret(text: str) -> bool:
+    """Whether a text has the shape of a secret, as when a token stands where the name of its variable belongs."""
+    return redact(text) != text

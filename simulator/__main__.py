@@ -1,0 +1,74 @@
+"""`python -m simulator`: one process with every fake; prints its addresses as one line of JSON and runs until told."""
+
+import argparse
+import os
+import select
+import signal
+import sys
+from datetime import datetime
+
+import orjson
+
+from simulator.profiles import PROFILES
+from simulator.server import Simulator
+
+LOOKS_FOR_PARENT_SECONDS = 0.25
+
+
+def main() -> int:
+    """Run until SIGTERM, SIGINT, or the end of the parent process."""
+    woken, wake = os.pipe()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os.write(wake, b"."))
+    parent = os.getppid()
+    try:
+        simulator = _make(_parse(sys.argv[1:]))
+    except OSError as error:
+        sys.stderr.write(f"cannot listen: {error}; another --port, or 0 for a free one, would do\n")
+        return 1
+    simulator.start()
+    sys.stdout.write(orjson.dumps(simulator.urls()).decode() + "\n")
+    sys.stdout.flush()
+    while os.getppid() == parent and not select.select([woken], [], [], LOOKS_FOR_PARENT_SECONDS)[0]:
+        pass
+    simulator.close()
+    return 0
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
+    parser.add_argument("--seed", type=int, default=7, help="the same seed gives the same world")
+    parser.add_argument("--profile", choices=PROFILES, default="varied", help="which kind of world")
+    parser.add_argument("--port", type=int, default=0, help="of the GitHub API; 0 takes a free one")
+    parser.add_argument("--slack-port", type=int, default=0, help="of Slack; 0 takes a free one")
+    parser.add_argument("--now", type=_instant, default=None, help="where the clock starts; default: the real time")
+    parser.add_argument("--epoch", type=_instant, default=None, help="what the world's times are counted from")
+    parser.add_argument("--speed", type=float, default=1.0, help="simulated seconds a real second; 60 is a minute")
+    parser.add_argument("--runs", type=int, default=300, help="how many runs a drill has")
+    parser.add_argument("--seconds", type=float, default=60.0, help="within how many seconds a drill creates them")
+    return parser.parse_args(arguments)
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text} should say its zone, like 2026-01-31T12:00:00Z")
+    return instant
+
+
+def _make(options: argparse.Namespace) -> Simulator:
+    return Simulator(
+        seed=options.seed,
+        profile=options.profile,
+        now=options.now,
+        speed=options.speed,
+        epoch=options.epoch,
+        runs=options.runs,
+        seconds=options.seconds,
+        port=options.port,
+        slack_port=options.slack_port,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

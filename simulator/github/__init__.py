@@ -1,0 +1,1 @@
+"""GitHub Actions as the simulator speaks it: true histories in GitHub's words, routes, pages, budgets and errors."""

@@ -1,0 +1,48 @@
+"""What the contract test needs of each receiver kind: a real server on loopback, good or bad on demand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, Self
+
+from alerts.receiver import Receiver
+
+
+@dataclass(frozen=True)
+class Said:
+    """One way the far side answers."""
+
+    status: int
+    body: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Stand(Protocol):
+    """The far side of one receiver kind; `tests/alerts/receivers/<kind>.py` has one, called `STAND`."""
+
+    secret: str
+    later: Sequence[Said]
+    never: Sequence[Said]
+    pauses: Sequence[Said]
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def receiver(self, deadline_seconds: float | None = None) -> Receiver:
+        """The receiver as its settings open it, or with a shorter deadline."""
+
+    def say(self, *answers: Said) -> None:
+        """Answer the next requests so, then well again."""
+
+    def hang(self) -> None:
+        """Take the next request's bytes and never answer."""
+
+    def drip(self) -> None:
+        """Answer the next request a byte at a time, without end."""
+
+    def take_and_reset(self) -> None:
+        """Take the next message, then reset the connection instead of answering."""
+
+    @property
+    def taken(self) -> Sequence[str]:
+        """Everything of each message that was taken, as text."""

@@ -1,0 +1,182 @@
+"""The ring: dense, bounded in number and weight, and every event of a build shows the build as it stands."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.ring import NO_BUILD, Entry, Ring, make_entries
+from api.subscriber import Place
+from api.subscription import Filter
+from shared.models import Event
+from shared.queries import Row
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+def an_event(pos: int, *, build_id: int = 1, to_status: str = "succeeded", **overrides: Any) -> Event:
+    fields: dict[str, Any] = {
+        "kind": "transition",
+        "subject_kind": "build",
+        "subject_id": build_id,
+        "project_id": 1,
+        "attempt": 1,
+        "version": 1,
+        "from_status": None,
+        "to_status": to_status,
+        "is_superseded": False,
+        "is_backfill": False,
+        "at": NOON,
+    }
+    return Event(pos=pos, **(fields | overrides))
+
+
+def a_row(build_id: int = 1, **overrides: Any) -> Row:
+    fields: dict[str, Any] = {
+        "id": build_id,
+        "provider": "github",
+        "instance": "github.com",
+        "project": "default",
+        "pipeline_id": 7,
+        "repository": "acme/web",
+        "branch": "main",
+        "attempt": 1,
+        "status": "succeeded",
+        "finished_at": NOON,
+    }
+    return fields | overrides
+
+
+def entries(*events: Event, rows: tuple[Row, ...] = ()) -> list[Entry]:
+    return make_entries(events, {int(str(row["id"])): row for row in rows or (a_row(),)})
+
+
+def frames(data: bytes) -> list[dict[str, Any]]:
+    """Cut unmasked text frames."""
+    found = []
+    while data:
+        short = data[1]
+        extra = {126: 2, 127: 8}.get(short, 0)
+        size = int.from_bytes(data[2 : 2 + extra]) if extra else short
+        found.append(json.loads(data[2 + extra : 2 + extra + size]))
+        data = data[2 + extra + size :]
+    return found
+
+
+def test_a_message_has_exactly_the_promised_shape() -> None:
+    (entry,) = entries(an_event(5, from_status="running"))
+
+    assert json.loads(entry.message(3)) == {
+        "type": "complete",
+        "pos": 5,
+        "prev_pos": 3,
+        "subject_kind": "build",
+        "build_id": 1,
+        "attempt": 1,
+        "is_superseded": False,
+        "data": {
+            "build": json.loads(json.dumps(a_row(), default=lambda _: "2026-11-20T12:00:00Z")),
+            "from_status": "running",
+            "to_status": "succeeded",
+            "at": "2026-11-20T12:00:00Z",
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("to_status", "row", "kind"),
+    [
+        ("running", a_row(), "status"),
+        ("blocked", a_row(), "status"),
+        ("skipped", a_row(), "complete"),
+        ("failed", a_row(), "complete"),
+        ("unknown", a_row(status="unknown", finished_at=NOON), "complete"),
+        ("unknown", a_row(status="unknown", finished_at=None), "status"),
+        ("unknown", a_row(status="failed", attempt=2), "status"),
+    ],
+)
+def test_an_event_is_complete_when_its_new_status_is_finished(to_status: str, row: Row, kind: str) -> None:
+    (entry,) = entries(an_event(1, to_status=to_status), rows=(row,))
+
+    assert json.loads(entry.message(0))["type"] == kind
+
+
+def test_an_event_of_a_build_that_was_deleted_passes_only_the_empty_filter() -> None:
+    (entry,) = make_entries([an_event(1, build_id=9)], {})
+
+    assert json.loads(entry.message(0))["data"]["build"] is None
+    assert entry.build is NO_BUILD
+    assert Filter().passes(entry.build.facts)
+    assert not Filter((("branch", "main"),)).passes(entry.build.facts)
+
+
+def test_older_events_of_a_build_show_it_as_it_stands_now() -> None:
+    ring = Ring(head=0)
+    for entry in entries(an_event(1, to_status="running"), rows=(a_row(status="running"),)):
+        ring.append(entry)
+    for entry in entries(an_event(2), rows=(a_row(status="succeeded"),)):
+        ring.append(entry)
+
+    shown = [json.loads(entry.message(0)) for entry in ring.after(0)]
+
+    assert [message["data"]["to_status"] for message in shown] == ["running", "succeeded"]
+    assert [message["data"]["build"]["status"] for message in shown] == ["succeeded", "succeeded"]
+
+
+def test_the_ring_refuses_a_hole() -> None:
+    ring = Ring(head=4)
+
+    with pytest.raises(ValueError, match="cannot follow 4"):
+        ring.append(entries(an_event(6))[0])
+
+
+def test_the_ring_keeps_only_so_many_events() -> None:
+    ring = Ring(head=0, max_events=3)
+    for pos in range(1, 8):
+        ring.append(entries(an_event(pos, build_id=pos), rows=(a_row(pos),))[0])
+
+    assert (ring.floor, ring.head) == (4, 7)
+    assert [entry.pos for entry in ring.after(5)] == [6, 7]
+
+
+@given(st.lists(st.tuples(st.integers(1, 5), st.integers(0, 2000)), max_size=60))
+def test_the_ring_weighs_what_it_holds(history: list[tuple[int, int]]) -> None:
+    ring = Ring(head=0, max_bytes=20_000)
+    for pos, (build_id, size) in enumerate(history, 1):
+        ring.append(entries(an_event(pos, build_id=build_id), rows=(a_row(build_id, author="x" * size),))[0])
+
+    held = list(ring.after(ring.floor))
+    builds = {id(entry.build): len(entry.build.json) for entry in held}
+
+    assert ring.bytes_held == sum(entry.weight for entry in held) + sum(builds.values())
+    assert ring.bytes_held <= 20_000 or len(held) == 1
+
+
+@given(st.lists(st.tuples(st.sampled_from(["main", "dev"]), st.booleans()), max_size=40), st.integers(1, 3000))
+def test_a_subscription_gets_what_passes_in_order_each_naming_the_one_before(
+    history: list[tuple[str, bool]], chunk: int
+) -> None:
+    ring = Ring(head=0)
+    for pos, (branch, is_backfill) in enumerate(history, 1):
+        rows = (a_row(pos, branch=branch),)
+        ring.append(entries(an_event(pos, build_id=pos, is_backfill=is_backfill), rows=rows)[0])
+    place = Place(Filter((("branch", "main"),)), include_backfill=False, cursor=0, prev_pos=0)
+
+    got: list[dict[str, Any]] = []
+    while place.cursor < ring.head:
+        got += frames(place.take(ring.after(place.cursor), chunk))
+
+    wanted = [pos for pos, passed in enumerate(history, 1) if passed == ("main", False)]
+    assert [message["pos"] for message in got] == wanted
+    assert [message["prev_pos"] for message in got] == [0, *wanted][:-1]
+
+
+def test_backfilled_events_come_only_on_request() -> None:
+    ring = Ring(head=0)
+    ring.append(entries(an_event(1, is_backfill=True))[0])
+
+    assert Place(Filter(), include_backfill=False, cursor=0, prev_pos=0).take(ring.after(0)) == b""
+    assert len(frames(Place(Filter(), include_backfill=True, cursor=0, prev_pos=0).take(ring.after(0)))) == 1

@@ -1,0 +1,133 @@
+"""`source`: tried before it is saved, listed with its freshness, polled on request."""
+
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from shared import sources
+from shared.config import Config, ProviderSettings
+from tests.cli.conftest import Run
+from tests.cli.github import TOKEN, a_github, write_config
+from tests.factories import NOON
+
+PROVIDER = ProviderSettings(kind="github", name="github.com", base_url="https://api.github.com", watch=("acme/web",))
+
+
+def stored(database: Engine) -> list[tuple[str, str]]:
+    with Session(database) as session:
+        return [(row.scope, row.origin) for row in session.execute(text("SELECT scope, origin FROM sources"))]
+
+
+@pytest.fixture
+def watched(database: Engine) -> None:
+    with Session(database) as session, session.begin():
+        sources.sync(session, Config(providers=(PROVIDER,)), NOON)
+        session.execute(text("UPDATE sources SET next_poll_at = '2099-01-01T00:00Z'"))
+
+
+@pytest.mark.parametrize("name", ["github", "github.test"])
+def test_a_source_is_tried_shown_and_saved(
+    run: Run, tmp_path: Path, database: Engine, database_url: str, name: str
+) -> None:
+    with a_github() as github:
+        write_config(tmp_path, github.url, token_env="GITHUB_TOKEN")
+        result = run("source", "add", name, "acme/web", stdin="y\n", DATABASE_URL=database_url, GITHUB_TOKEN=TOKEN)
+
+    assert result.exit_code == 0, result.output
+    assert "57 of 60 requests left" in result.output
+    assert "builds\tCI\t9\tmain\tsucceeded" in result.output
+    assert "builds\tCI\t8\tmain\tfailed" in result.output
+    assert stored(database) == [("acme/web", "added")]
+    assert {heard.headers["authorization"] for heard in github.heard} == {f"Bearer {TOKEN}"}
+    assert TOKEN not in result.output
+
+
+def test_nothing_is_saved_without_a_yes(run: Run, tmp_path: Path, database: Engine, database_url: str) -> None:
+    with a_github() as github:
+        write_config(tmp_path, github.url)
+        declined = run("source", "add", "github", "acme/web", stdin="n\n", DATABASE_URL=database_url)
+        silent = run("source", "add", "github", "acme/web", DATABASE_URL=database_url)
+
+    assert (declined.exit_code, silent.exit_code) == (0, 130)
+    assert "Nothing was saved" in declined.output
+    assert stored(database) == []
+
+
+def test_yes_can_be_said_before(run: Run, tmp_path: Path, database: Engine, database_url: str) -> None:
+    with a_github() as github:
+        write_config(tmp_path, github.url)
+        result = run("source", "add", "github", "acme/web", "--yes", DATABASE_URL=database_url)
+
+    assert result.exit_code == 0
+    assert stored(database) == [("acme/web", "added")]
+
+
+def test_a_refused_token_is_exit_code_4_and_nothing_is_saved(
+    run: Run, tmp_path: Path, database: Engine, database_url: str
+) -> None:
+    with a_github() as github:
+        write_config(tmp_path, github.url, token_env="GITHUB_TOKEN")
+        wrong = TOKEN.replace("0", "9")
+        result = run("source", "add", "github", "acme/web", "--yes", DATABASE_URL=database_url, GITHUB_TOKEN=wrong)
+
+    assert result.exit_code == 4, result.output
+    assert "was not added" in result.stderr
+    assert wrong not in result.output
+    assert stored(database) == []
+
+
+def test_what_is_not_there_is_exit_code_1_and_not_saved(
+    run: Run, tmp_path: Path, database: Engine, database_url: str
+) -> None:
+    with a_github() as github:
+        write_config(tmp_path, github.url)
+        result = run("source", "add", "github", "acme/none", "--yes", DATABASE_URL=database_url)
+
+    assert result.exit_code == 1
+    assert stored(database) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("github", "no repository"), 'write it like "owner/repo"'),
+        (("gitlab", "acme/web"), "no provider is called gitlab; configured: github.test (github)"),
+    ],
+)
+def test_what_cannot_be_meant_is_exit_code_2(run: Run, tmp_path: Path, arguments: tuple[str, str], words: str) -> None:
+    write_config(tmp_path, "http://127.0.0.1:1")
+
+    result = run("source", "add", *arguments)
+
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_sources_are_listed_one_a_line_or_as_json(run: Run, watched: None, database_url: str) -> None:
+    lines = run("source", "list", DATABASE_URL=database_url)
+    document = json.loads(run("source", "list", "--json", DATABASE_URL=database_url).stdout)
+
+    assert lines.output.startswith("sources\tgithub.com:acme/web\tdefault\t")
+    assert [(row["instance"], row["scope"]) for row in document] == [("github.com", "acme/web")]
+
+
+def test_a_poll_makes_the_source_due_once_a_minute(
+    run: Run, watched: None, database: Engine, database_url: str
+) -> None:
+    first = run("source", "poll", "acme/web", DATABASE_URL=database_url)
+    second = run("source", "poll", "github.com:acme/web", DATABASE_URL=database_url)
+
+    assert "is due now" in first.output
+    assert "was asked for already" in second.output
+    with Session(database) as session:
+        assert session.execute(text("SELECT next_poll_at <= now() FROM sources")).scalar_one()
+
+
+def test_what_is_not_watched_cannot_be_polled(run: Run, watched: None, database_url: str) -> None:
+    result = run("source", "poll", "acme/none", DATABASE_URL=database_url)
+
+    assert result.exit_code == 1
+    assert "no source is called acme/none; there is: github.com:acme/web" in result.stderr

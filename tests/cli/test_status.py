@@ -1,0 +1,117 @@
+"""`status` and `key create` for people, for programs, and on a terminal."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from cli.table import age, print_rows
+from shared import sources
+from shared.clock import utc_now
+from shared.config import Config, ProviderSettings
+from shared.keys import authenticate
+from shared.recorder import record
+from tests.cli.conftest import Run
+from tests.factories import NOON, a_build
+
+PROVIDER = ProviderSettings(kind="github", name="github.com", base_url="https://api.github.com", watch=("acme/web",))
+
+
+@pytest.fixture
+def history(database: Engine) -> None:
+    """One source reached just now, one build failed and one running, a scheduler that lives."""
+    now = utc_now()
+    with Session(database) as session, session.begin():
+        sources.sync(session, Config(providers=(PROVIDER,)), now)
+        row = session.execute(text("UPDATE sources SET last_ok_at = now() RETURNING id, instance_id")).one()
+        builds = [
+            a_build("failed", external_id="1", queued_at=now - timedelta(hours=1)),
+            a_build("running", external_id="2", queued_at=now - timedelta(minutes=1)),
+        ]
+        record(session, builds, instance_id=row.instance_id, source_id=row.id, is_backfill=False)
+        session.execute(
+            text("INSERT INTO processes (id, kind, host, pid, version) VALUES ('a', 'scheduler', 'ci-1', 7, '0.1')")
+        )
+
+
+def test_status_is_lines_with_tabs_named_by_their_section(run: Run, history: None, database_url: str) -> None:
+    result = run("status", DATABASE_URL=database_url)
+
+    lines = [line.split("\t") for line in result.output.splitlines()]
+    assert result.exit_code == 0, result.output
+    assert lines[0][:4] == ["sources", "github.com:acme/web", "default", "fresh"]
+    assert [line[1:] for line in lines if line[0] == "builds"] == [
+        ["running", "1"],
+        ["waiting", "0"],
+        ["succeeded", "0"],
+        ["failed", "1"],
+    ]
+    assert lines[-1][:5] == ["processes", "scheduler", "ci-1", "7", "alive"]
+
+
+def test_status_is_one_json_document(run: Run, history: None, database_url: str) -> None:
+    document = json.loads(run("status", "--json", DATABASE_URL=database_url).stdout)
+
+    assert document["builds"]["running"] == 1
+    assert [source["is_stale"] for source in document["sources"]] == [False]
+    assert [process["is_alive"] for process in document["processes"]] == [True]
+
+
+def test_a_terminal_gets_tables(history: None, database_url: str) -> None:
+    ours, theirs = pty.openpty()
+    environ = os.environ | {"DATABASE_URL": database_url, "NO_COLOR": "1", "COLUMNS": "120", "TERM": "xterm"}
+
+    done = subprocess.run([sys.executable, "-m", "cli.main", "status"], stdout=theirs, check=False, env=environ)
+    os.close(theirs)
+    shown = os.read(ours, 65_536).decode()
+    os.close(ours)
+
+    assert done.returncode == 0
+    assert "github.com:acme/web" in shown
+    assert "last contact" in shown
+    assert "\t" not in shown
+    assert "\x1b[3" not in shown
+
+
+def test_a_cell_cannot_begin_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows("builds", ("name",), [("main\nbuilds\tforged\x1b[31m",)])
+
+    assert capsys.readouterr().out == "builds\tmain builds forged [31m\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s ago"), (59, "59 s ago"), (60, "1 min ago"), (7300, "2 h ago"), (200_000, "2 d ago"), (-90, "in 1 min")],
+)
+def test_an_age_is_said_in_one_unit(seconds: int, words: str) -> None:
+    assert age(NOON - timedelta(seconds=seconds), NOON) == words
+
+
+def test_what_never_happened_has_no_age() -> None:
+    assert age(None, NOON) == "never"
+
+
+def test_a_key_is_printed_once_and_works(run: Run, database: Engine, database_url: str) -> None:
+    result = run("key", "create", "grafana", "--scope", "read", "--scope", "collect", DATABASE_URL=database_url)
+
+    assert result.exit_code == 0, result.output
+    printed = result.stdout.strip()
+    with Session(database) as session, session.begin():
+        key = authenticate(session, printed, utc_now())
+        assert printed not in str(session.execute(text("SELECT * FROM keys")).all())
+    assert key is not None
+    assert (key.name, set(key.scopes)) == ("grafana", {"read", "collect"})
+
+
+def test_a_key_reads_unless_told_otherwise(run: Run, database: Engine, database_url: str) -> None:
+    document = json.loads(run("key", "create", "tv", "--json", DATABASE_URL=database_url).stdout)
+
+    assert document["scopes"] == ["read"]
+    with Session(database) as session, session.begin():
+        assert authenticate(session, document["key"], utc_now()) is not None

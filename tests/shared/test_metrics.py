@@ -1,0 +1,135 @@
+"""Figures equal a hand count, and say what they leave out."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from shared import metrics
+from shared.metrics import Grouping, Window
+from shared.models import Instance
+from shared.queries import BuildFilter
+from shared.recorder import record
+from shared.rows import Row
+from shared.scope import Scope
+from tests.factories import NOON, a_build, minutes
+
+WEEK = Window(NOON - timedelta(days=6), NOON + timedelta(days=1))
+
+
+def history(session: Session) -> None:
+    """On main 3 passed, 1 failed, 1 timed out, 1 was cancelled, 1 skipped, 1 runs; on a branch 2 failed; 1 is old."""
+    instance = Instance(name="github.com", provider="github", base_url="https://api.github.com")
+    session.add(instance)
+    session.flush()
+    words = ["succeeded", "succeeded", "succeeded", "failed", "timed_out", "cancelled", "skipped", "running"]
+    observations = [
+        a_build(word, external_id=f"{place}", queued_at=NOON + minutes(place), finished_at=end(word, place))
+        for place, word in enumerate(words)
+    ]
+    observations += [
+        a_build("failed", external_id=f"b{place}", branch="feature", queued_at=NOON - minutes(place + 1))
+        for place in range(2)
+    ]
+    observations.append(a_build("failed", external_id="old", queued_at=NOON - timedelta(days=30)))
+    record(session, observations, instance_id=instance.id, source_id=None, is_backfill=False)
+
+
+def end(word: str, place: int) -> object:
+    """Builds of main take 1, 2, 3, … minutes."""
+    return None if word == "running" else NOON + minutes(place) + minutes(place + 1)
+
+
+def figures(row: Row, *names: str) -> tuple[object, ...]:
+    return tuple(row[name] for name in names)
+
+
+def test_rates_are_of_those_with_a_verdict_and_say_what_was_left_out(session: Session) -> None:
+    history(session)
+
+    found = metrics.overview(session, BuildFilter(branch=("main",)), WEEK)
+
+    assert figures(found, "builds", "verdicts", "success_rate", "failure_rate") == (8, 5, 3 / 5, 2 / 5)
+    assert found["left_out"] == {"unknown": 0, "queued": 0, "blocked": 0, "running": 1, "skipped": 1, "cancelled": 1}
+    assert found["counts"] == {**found["left_out"], "succeeded": 3, "timed_out": 1, "failed": 1}
+
+
+def test_durations_are_of_those_with_a_verdict(session: Session) -> None:
+    history(session)
+
+    found = metrics.overview(session, BuildFilter(branch=("main",)), WEEK)
+
+    # 1 to 5 minutes: the middle is 3, and 95 % of the way from the first to the last is 4.8.
+    assert found["duration_seconds"] == {"average": 180, "p50": 180, "p95": pytest.approx(288), "builds": 5}
+
+
+def test_what_runs_and_what_came_last_are_true_now_whatever_the_window(session: Session) -> None:
+    history(session)
+
+    found = metrics.overview(session, BuildFilter(), Window(NOON - timedelta(days=60), NOON - timedelta(days=20)))
+
+    assert figures(found, "builds", "verdicts", "success_rate") == (1, 1, 0)
+    assert found["active"] == {"builds": 1, "by_status": {"running": 1}}
+    last = found["last_build"]
+    assert isinstance(last, dict)
+    assert (last["external_id"], last["status"]) == ("7", "running")
+
+
+def test_without_a_verdict_there_is_no_rate(session: Session) -> None:
+    found = metrics.overview(session, BuildFilter(), WEEK)
+
+    assert figures(found, "builds", "success_rate", "failure_rate", "last_build") == (0, None, None, None)
+    assert found["duration_seconds"] == {"average": None, "p50": None, "p95": None, "builds": 0}
+
+
+def test_a_scope_narrows_every_figure(session: Session) -> None:
+    history(session)
+
+    nothing = metrics.overview(session, BuildFilter(scope=Scope(repository=("acme/other",))), WEEK)
+    everything = metrics.overview(session, BuildFilter(scope=Scope(repository=("acme/web",))), WEEK)
+
+    assert figures(nothing, "builds", "last_build") == (0, None)
+    assert nothing["active"] == {"builds": 0, "by_status": {}}
+    assert everything["builds"] == 10
+
+
+def test_a_rerun_counts_by_its_latest_attempt(session: Session) -> None:
+    history(session)
+    instance_id = session.scalar(text("SELECT id FROM instances"))
+    assert instance_id is not None
+    rerun = a_build("succeeded", external_id="3", attempt=2, queued_at=NOON + minutes(3))
+    record(session, [rerun], instance_id=instance_id, source_id=None, is_backfill=False)
+
+    found = metrics.overview(session, BuildFilter(branch=("main",)), WEEK)
+
+    assert figures(found, "builds", "verdicts", "success_rate") == (8, 5, 4 / 5)
+
+
+@pytest.mark.parametrize("by", list(Grouping))
+def test_groups_add_up_to_the_whole(session: Session, by: Grouping) -> None:
+    history(session)
+
+    whole = metrics.overview(session, BuildFilter(), WEEK)
+    groups, count = metrics.groups(session, BuildFilter(), WEEK, by, limit=100)
+
+    assert count == len(groups) == (2 if by is Grouping.BRANCH else 1)
+    assert sum(int(str(group["builds"])) for group in groups) == whole["builds"]
+    assert sum(int(str(group["verdicts"])) for group in groups) == whole["verdicts"]
+
+
+def test_the_busiest_groups_come_first_and_the_others_are_counted(session: Session) -> None:
+    history(session)
+
+    groups, count = metrics.groups(session, BuildFilter(), WEEK, Grouping.BRANCH, limit=1)
+
+    assert [(group["repository"], group["branch"], group["builds"]) for group in groups] == [("acme/web", "main", 8)]
+    assert count == 2
+
+
+def test_the_default_window_is_a_day_that_begins_on_a_minute() -> None:
+    as_of = NOON + timedelta(seconds=42)
+
+    assert metrics.window(as_of, None, None) == Window(NOON - timedelta(days=1), None)
+    assert metrics.window(as_of, None, NOON) == Window(NOON - timedelta(days=1), NOON)
+    assert metrics.window(as_of, NOON, None) == Window(NOON, None)

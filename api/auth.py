@@ -63,7 +63,7 @@ def require_key(app_services: Services) -> None:
 
 
 def principal() -> Principal:
-    """The caller of this request."""
+    """The caller of this request; a public route has none."""
     found = g.principal
     assert isinstance(found, Principal)  # noqa: S101 (put there by the gate)
     return found
@@ -82,15 +82,20 @@ def _pass_gate() -> None:
         _check_origin()
     if request.endpoint is None:
         return  # Flask answers 404 or 405 by itself
-    # Looked up before the permission, so that a wrong key is told so even where none is needed.
-    g.principal = _identify() or anonymous(is_reading_free=server.public_read or not is_published(server))
     permission = _permission(current_app, request.endpoint)
+    if permission is Permission.PUBLIC:
+        return  # and no look at the database: /livez answers without one
+    # Looked up before the permission, so that a wrong key is told so even where none is needed.
+    g.principal = identify() or anonymous(is_reading_free=server.public_read or not is_published(server))
     if permission is None or not g.principal.may(permission):
         raise _refusal(g.principal, permission)
 
 
-def _identify() -> Principal | None:
-    """The holder of the key presented; a request with `Authorization` ignores cookies."""
+def identify() -> Principal | None:
+    """The holder of the key or session presented; a request with `Authorization` ignores cookies.
+
+    None when nothing was presented, or a session that has ended; raises a 401 problem for a key that is not valid.
+    """
     header = request.headers.get("Authorization")
     if header is not None:
         scheme, _, presented = header.partition(" ")

@@ -1,6 +1,7 @@
 """Prometheus figures read from the database at the moment of the scrape, and the host's own."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -10,7 +11,11 @@ from prometheus_client.registry import Collector
 from sqlalchemy.orm import Session
 
 from shared import gauges
+from shared.freshness import sources
 from shared.rows import Row
+from shared.scope import Scope
+
+EVERY_SOURCE = 100_000
 
 _PIPELINE = ("provider", "project", "pipeline")
 _RUN = (*_PIPELINE, "ref")
@@ -49,7 +54,7 @@ class BuildsCollector(Collector):
         yield from _finished_runs(self._finished.rows(self._session, self._now))
         active = gauges.active_runs(self._session)
         yield _gauge("cicd_pipeline_run_active", "Open builds", ("provider", "status"), active, "builds")
-        yield from _sources(gauges.polled_sources(self._session), gauges.budgets(self._session))
+        yield from _sources(sources(self._session, Scope(), limit=EVERY_SOURCE), gauges.budgets(self._session))
         sent = CounterMetricFamily(
             "observatory_alert_deliveries", "Messages by receiver and state", labels=("channel", "result")
         )
@@ -121,15 +126,17 @@ def _finished_runs(rows: list[Row]) -> Iterator[Metric]:
     yield durations
 
 
-def _sources(sources: list[Row], budgets: list[Row]) -> Iterator[Metric]:
-    labels = ("provider", "instance", "source")
-    for suffix, words, column in (
-        ("last_contact_timestamp_seconds", "Last successful contact", "last_contact_at"),
-        ("consecutive_failures", "Failed polls in a row", "failures"),
-        ("interval_seconds", "Wait between polls", "interval_seconds"),
-        ("stale", "1 when its builds may be older than they look", "is_stale"),
+def _sources(polled: list[Row], budgets: list[Row]) -> Iterator[Metric]:
+    labels = ("provider", "instance", "scope")
+    active = [row for row in polled if row["is_active"]]
+    for name, words, column in (
+        ("observatory_source_last_contact_timestamp_seconds", "Last successful contact", "last_contact_at"),
+        ("observatory_source_consecutive_failures", "Failed polls in a row", "failures"),
+        ("observatory_source_interval_seconds", "Wait between polls", "interval_seconds"),
+        ("observatory_source_stale", "1 when its builds may be older than they look", "is_stale"),
+        ("observatory_collector_lag_seconds", "Median of finish to record over the last day", "lag_seconds"),
     ):
-        yield _gauge(f"observatory_source_{suffix}", words, labels, sources, column)
+        yield _gauge(name, words, labels, active, column)
     name, words = "observatory_collector_rate_limit_remaining", "Requests left with a provider"
     yield _gauge(name, words, ("instance", "credential"), budgets, "remaining")
 
@@ -160,7 +167,10 @@ def _labels(row: Row, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _number(value: object) -> float:
-    return float(str(value)) if not isinstance(value, bool) else float(value)
+    """A column as Prometheus has it: instants in seconds since 1970, flags as 0 and 1."""
+    if isinstance(value, datetime):
+        return value.timestamp()
+    return float(value) if isinstance(value, bool) else float(str(value))
 
 
 def _existing(folder: Path) -> Path:

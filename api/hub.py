@@ -64,11 +64,6 @@ class Hub:
         self.is_draining = False
 
     @property
-    def sockets(self) -> int:
-        """How many sockets are open."""
-        return self._open
-
-    @property
     def is_ready(self) -> bool:
         """Whether the log was read at least once, so that clients can be greeted."""
         return self._access is not None
@@ -194,6 +189,8 @@ class Hub:
                 self._close_revoked(list(self._subscribers))
             except SQLAlchemyError as error:
                 log.warning("could not check keys", error=str(error.__cause__ or error).strip())
+            except Exception:
+                log.exception("could not check keys")
 
     def _close_revoked(self, subscribers: Sequence[Subscriber]) -> None:
         used = {subscriber.key_id for subscriber in subscribers if subscriber.key_id is not None}

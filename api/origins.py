@@ -30,9 +30,10 @@ def is_origin_allowed(server: ServerSettings, origin: str, host: str, scheme: st
 
 
 def is_published(server: ServerSettings) -> bool:
-    """Whether others than this machine's users can reach us: bound elsewhere, or addressed by another name."""
-    public_name = host_name(urlsplit(server.base_url).netloc)
-    return not server.is_loopback or (public_name not in _OUR_OWN and not _is_loopback(public_name or ""))
+    """Whether others than this machine's users can reach us: bound elsewhere, behind a proxy, or by another name."""
+    public_name = urlsplit(server.base_url).hostname or ""
+    is_named_elsewhere = public_name not in _OUR_OWN and not _is_loopback(public_name)
+    return not server.is_loopback or server.trusted_proxies > 0 or is_named_elsewhere
 
 
 def host_name(host: str) -> str | None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Response, request
 
-from api.auth import COOKIE, authenticate_key, needs, principal
+from api.auth import COOKIE, authenticate_key, identify, needs
 from api.parameters import ApiBlueprint
 from api.principal import Permission
 from api.problems import Problem
@@ -47,7 +47,8 @@ def open_session(_: dict[str, Any], body: dict[str, Any]) -> Response:
 @blueprint.response(204)
 def end_session(_: dict[str, Any]) -> Response:
     """End the session, here and not only in this browser."""
-    key = principal().key
+    caller = identify()
+    key = caller.key if caller is not None else None
     if key is not None and key.is_session:
         with write() as session:
             revoke_key(session, key.id, utc_now())

@@ -13,13 +13,16 @@ from shared import credentials, leases, quarantine
 from shared.assignment import assign_pipelines
 from shared.config import ProjectSettings
 from shared.database import limit_waiting
-from shared.errors import ProviderError, RateLimited
+from shared.errors import CredentialRefused, ProviderError, RateLimited
 from shared.leases import Claim, Outcome
 from shared.observation import Observation, Page
 from shared.rate_limit import Budget
 from shared.recorder import Recorded, record
 
 log = structlog.get_logger()
+
+REFUSED_SECONDS = 900.0
+"""A credential that was refused is tried again after this long, by one source, not by all of them."""
 
 
 class HeldSource:
@@ -57,6 +60,8 @@ class HeldSource:
                 credentials.note_budget(session, name, self._held.instance_id, budget)
             if isinstance(error, RateLimited):
                 credentials.block(session, name, self._held.instance_id, error.retry_at)
+            if isinstance(error, CredentialRefused):
+                credentials.refuse(session, name, self._held.instance_id, REFUSED_SECONDS)
 
     def release(self, outcome: Outcome) -> None:
         """Give the source back."""

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from collectors.base import BaseCollector, TooManyPages
 from collectors.follow_up import FollowUp, Want, follow_ups
-from collectors.held_source import HeldSource
+from collectors.held_source import REFUSED_SECONDS, HeldSource
 from collectors.pace import Pace, after_failure, pace
 from shared import credentials
 from shared.clock import utc_now
@@ -47,7 +47,6 @@ POOR_LIMIT = 1000
 """Credentials with a smaller hourly limit (GitHub without a token: 60) cannot afford to look back a day."""
 
 DESCRIBED_FOR = timedelta(days=1)
-UNAUTHORIZED_SECONDS = 900.0
 
 
 class Stopping(ObservatoryError):
@@ -108,15 +107,14 @@ class Poller:
             name = self._credential(claim)
         except SecretUnavailable as error:
             return self._failed(claim, str(error))
-        budget, blocked_until, sources = self._standing(claim, name)
+        standing, sources = self._standing(claim, name)
         now = utc_now()
-        if blocked_until is not None and blocked_until > now:
-            words = f"{claim.instance} asked us to wait until {blocked_until:%H:%M:%S} UTC (rate limit)"
-            return self._failed(claim, words, (blocked_until - now).total_seconds())
-        progress = _Progress(dict(claim.cursor), budget)
+        if standing.blocked_until is not None and standing.blocked_until > now:
+            return self._failed(claim, _blocked_words(claim, standing), (standing.blocked_until - now).total_seconds())
+        progress = _Progress(dict(claim.cursor), standing.budget)
         trouble: ProviderError | None = None
         try:
-            self._read(claim, held, progress, self._pace(budget, sources))
+            self._read(claim, held, progress, self._pace(standing.budget, sources))
         except ProviderError as error:
             trouble = error
         held.note_credential(name, progress.budget, trouble)
@@ -158,12 +156,12 @@ class Poller:
                 most=most,
             )
 
-    def _standing(self, claim: Claim, name: str) -> tuple[Budget | None, datetime | None, int]:
-        """The credential's budget, the instant before which it must rest, and how many sources share it."""
+    def _standing(self, claim: Claim, name: str) -> tuple[credentials.Standing, int]:
+        """How the credential stands, and how many sources share it."""
         count = text("SELECT count(*) FROM sources WHERE instance_id = :instance AND is_active")
         with Session(self._engine) as session:
-            budget, blocked_until = credentials.standing(session, name)
-            return budget, blocked_until, int(session.scalar(count, {"instance": claim.instance_id}) or 1)
+            standing = credentials.standing(session, name)
+            return standing, int(session.scalar(count, {"instance": claim.instance_id}) or 1)
 
     def _credential(self, claim: Claim) -> str:
         source = getattr(self._providers[claim.instance], "token", SecretSource())
@@ -178,11 +176,16 @@ class Poller:
         repeated = after_failure(claim.failures + 1, self._floor_seconds)
         if isinstance(trouble, RateLimited):
             return max(repeated, (trouble.retry_at - utc_now()).total_seconds())
-        return UNAUTHORIZED_SECONDS if isinstance(trouble, Unauthorized) else repeated
+        return REFUSED_SECONDS if isinstance(trouble, Unauthorized) else repeated
 
     def _failed(self, claim: Claim, error: str, wait_seconds: float | None = None) -> Outcome:
         wait = after_failure(claim.failures + 1, self._floor_seconds) if wait_seconds is None else wait_seconds
         return Outcome(is_complete=False, error=error, wait_seconds=wait, interval_seconds=self._floor_seconds)
+
+
+def _blocked_words(claim: Claim, standing: credentials.Standing) -> str:
+    reason = "refused this credential" if standing.is_rejected else "limits its requests"
+    return f"{claim.instance} {reason}; asked again after {standing.blocked_until:%H:%M:%S} UTC"
 
 
 def _describe(collector: BaseCollector[Any], cursor: dict[str, Any]) -> None:

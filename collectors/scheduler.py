@@ -25,7 +25,7 @@ from shared import leases, processes, sources
 from shared import log as logs
 from shared.clock import utc_now
 from shared.config import Config
-from shared.database import make_engine
+from shared.database import limit_waiting, make_engine
 from shared.errors import CannotStart
 
 log = structlog.get_logger()
@@ -91,14 +91,21 @@ class Scheduler:
         log.info("stopped", abandoned=abandoned)
 
     def _tick(self) -> None:
+        """Poll what is due. A database that fails is no standstill; one that hangs is."""
+        try:
+            self._claim_and_poll()
+        finally:
+            self._last_tick = time.monotonic()
+
+    def _claim_and_poll(self) -> None:
         """Claim as many due sources as there are free threads."""
         self._polling = {poll for poll in self._polling if not poll.done()}
         free = self._config.scheduler.workers - len(self._polling)
         if free > 0:
             with Session(self._engine) as session, session.begin():
+                limit_waiting(session)
                 claims = leases.claim(session, self._identity.id, self._instances, free)
             self._polling |= {self._pool.submit(self._poller.poll, claim) for claim in claims}
-        self._last_tick = time.monotonic()
 
     def _alert(self) -> None:
         catch_up(self._engine, self._receivers, utc_now())
@@ -106,14 +113,15 @@ class Scheduler:
 
     def _beat(self) -> None:
         with Session(self._engine) as session, session.begin():
+            limit_waiting(session)
             processes.beat(session, self._identity)
             freed = processes.free_leases_of_the_dead(session, self._identity)
         if freed:
             log.warning("freed leases of a dead process", sources=freed)
 
 
-def run(config: Config) -> int:
-    """Run until SIGTERM or SIGINT; a second signal ends at once. Returns the exit code."""
+def run(config: Config, *, standstill_seconds: float = STANDSTILL_SECONDS) -> int:
+    """Run until SIGTERM or SIGINT; a second signal ends at once, and so does a tick that does not come through."""
     logs.configure(config.logging.level, config.logging.format, "scheduler")
     if config.database.url is None:
         raise CannotStart("No database is configured", "Set DATABASE_URL, or run `observatory up`, which brings one.")
@@ -130,7 +138,7 @@ def run(config: Config) -> int:
     scheduler = Scheduler(config, engine)
     scheduler.start()
     while not stopping.wait(1.0):
-        if scheduler.stand_still_seconds() > STANDSTILL_SECONDS:
+        if scheduler.stand_still_seconds() > standstill_seconds:
             log.critical("stood still, ending", seconds=round(scheduler.stand_still_seconds()))
             os._exit(STANDSTILL_EXIT)
     try:

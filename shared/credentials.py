@@ -1,5 +1,6 @@
 """What a provider said about a credential: requests left and pauses, by fingerprint, for every process to see."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
@@ -18,14 +19,31 @@ _NOTE = text("""
 """)
 
 _BLOCK = text("""
-    INSERT INTO credentials (fingerprint, instance_id, blocked_until, is_rejected, updated_at)
-    VALUES (:fingerprint, :instance, :until, :is_rejected, clock_timestamp())
+    INSERT INTO credentials (fingerprint, instance_id, blocked_until, updated_at)
+    VALUES (:fingerprint, :instance, :until, clock_timestamp())
     ON CONFLICT (fingerprint) DO UPDATE
-    SET blocked_until = greatest(credentials.blocked_until, excluded.blocked_until),
-        is_rejected = excluded.is_rejected, updated_at = excluded.updated_at
+    SET blocked_until = greatest(credentials.blocked_until, excluded.blocked_until), updated_at = excluded.updated_at
 """)
 
-_STANDING = text("SELECT request_limit, remaining, reset_at, blocked_until FROM credentials WHERE fingerprint = :it")
+_REFUSE = text("""
+    INSERT INTO credentials (fingerprint, instance_id, blocked_until, is_rejected, updated_at)
+    VALUES (:fingerprint, :instance, clock_timestamp() + make_interval(secs => :seconds), true, clock_timestamp())
+    ON CONFLICT (fingerprint) DO UPDATE
+    SET blocked_until = excluded.blocked_until, is_rejected = true, updated_at = excluded.updated_at
+""")
+
+_STANDING = text("""
+    SELECT request_limit, remaining, reset_at, blocked_until, is_rejected FROM credentials WHERE fingerprint = :it
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of a credential: the budget last told, and until when nobody may use it, for which reason."""
+
+    budget: Budget | None = None
+    blocked_until: datetime | None = None
+    is_rejected: bool = False
 
 
 def name_of(instance: str, fingerprint: str | None) -> str:
@@ -39,16 +57,20 @@ def note_budget(session: Session, name: str, instance_id: int, budget: Budget) -
     session.execute(_NOTE, given | {"fingerprint": name, "instance": instance_id})
 
 
-def block(session: Session, name: str, instance_id: int, until: datetime, *, is_rejected: bool = False) -> None:
-    """Let nobody use the credential before `until`: it is rate limited, or (`is_rejected`) was refused."""
-    given = {"fingerprint": name, "instance": instance_id, "until": until, "is_rejected": is_rejected}
-    session.execute(_BLOCK, given)
+def block(session: Session, name: str, instance_id: int, until: datetime) -> None:
+    """Let nobody use the credential before `until`: the provider's rate limit says so."""
+    session.execute(_BLOCK, {"fingerprint": name, "instance": instance_id, "until": until})
 
 
-def standing(session: Session, name: str) -> tuple[Budget | None, datetime | None]:
-    """The budget last told (None when never) and the instant before which the credential must rest."""
+def refuse(session: Session, name: str, instance_id: int, seconds: float) -> None:
+    """The provider refused the credential: nobody tries it again for so long, lest it locks us out."""
+    session.execute(_REFUSE, {"fingerprint": name, "instance": instance_id, "seconds": seconds})
+
+
+def standing(session: Session, name: str) -> Standing:
+    """How the credential stands; empty when it was never used."""
     row = session.execute(_STANDING, {"it": name}).one_or_none()
     if row is None:
-        return None, None
+        return Standing()
     budget = None if row.remaining is None else Budget(row.request_limit, row.remaining, row.reset_at)
-    return budget, row.blocked_until
+    return Standing(budget, row.blocked_until, row.is_rejected)

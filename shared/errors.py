@@ -40,6 +40,10 @@ class Unauthorized(ProviderError):
     """401, or a 403 that is no rate limit: retrying with the same credential cannot help."""
 
 
+class CredentialRefused(Unauthorized):
+    """401 to a credential: it is wrong, expired or revoked, and nobody should try it again soon."""
+
+
 class NotFound(ProviderError):
     """404 or 410: not there, no longer there, or not for this credential."""
 

@@ -15,7 +15,7 @@ SILENCE_SECONDS = 300
 """No source counts as fresh past this, unless its own interval is longer: then twice the interval."""
 
 # The one place that says what stale means; the words for each are in `explain`.
-STALE = f"""
+_STALE = f"""
     CASE
         WHEN NOT s.is_active THEN NULL
         WHEN coalesce(s.last_ok_at, s.created_at) > now() - interval '{GRACE_SECONDS} seconds' THEN NULL
@@ -30,7 +30,7 @@ STALE = f"""
 _FACTS = f"""
     s.id, i.provider, i.name AS instance, j.key AS project, s.scope, s.origin, s.is_active, s.interval_seconds,
     s.next_poll_at, s.requested_at, coalesce(s.lease_until > now(), false) AS is_polling, s.last_poll_at,
-    s.last_ok_at AS last_contact_at, s.baseline_at, s.failures, s.last_error, s.last_error_at, {STALE} AS stale
+    s.last_ok_at AS last_contact_at, s.baseline_at, s.failures, s.last_error, s.last_error_at, {_STALE} AS stale
 """
 
 _FROM = "sources s JOIN instances i ON i.id = s.instance_id JOIN projects j ON j.id = s.project_id"

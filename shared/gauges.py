@@ -3,7 +3,6 @@
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared.freshness import STALE
 from shared.rows import Row, rows
 
 DURATION_BOUNDS = (30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)
@@ -47,12 +46,6 @@ _ACTIVE = text("""
     WHERE NOT b.is_finished GROUP BY 1, 2
 """)
 
-_SOURCES = text(f"""
-    SELECT i.provider, i.name AS instance, s.scope AS source, extract(epoch FROM s.last_ok_at) AS last_contact_at,
-           s.failures, s.interval_seconds, {STALE} IS NOT NULL AS is_stale
-    FROM sources s JOIN instances i ON i.id = s.instance_id WHERE s.is_active
-""")
-
 _BUDGETS = text("""
     SELECT i.name AS instance, c.fingerprint AS credential, c.remaining
     FROM credentials c JOIN instances i ON i.id = c.instance_id WHERE c.remaining IS NOT NULL
@@ -80,11 +73,6 @@ def finished_runs(session: Session) -> list[Row]:
 def active_runs(session: Session) -> list[Row]:
     """Open builds by provider and status."""
     return rows(session, _ACTIVE)
-
-
-def polled_sources(session: Session) -> list[Row]:
-    """Active sources with their last contact and whether they are stale."""
-    return rows(session, _SOURCES)
 
 
 def budgets(session: Session) -> list[Row]:

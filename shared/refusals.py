@@ -5,7 +5,15 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
-from shared.errors import MalformedPayload, NotFound, ProviderError, RateLimited, Unauthorized, Unavailable
+from shared.errors import (
+    CredentialRefused,
+    MalformedPayload,
+    NotFound,
+    ProviderError,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+)
 from shared.rate_limit import pause
 
 _LONGEST_QUOTE = 200
@@ -34,7 +42,8 @@ def refusal(
             f"{where}: rate limit ({status}{_colon(said)}); asked again after {retry_at:%H:%M:%SZ}", retry_at
         )
     if status in (401, 403):
-        return Unauthorized(f"{where}: {_denied(status, headers, is_anonymous)} ({status}{_colon(said)})")
+        error = CredentialRefused if status == 401 and not is_anonymous else Unauthorized
+        return error(f"{where}: {_denied(status, headers, is_anonymous)} ({status}{_colon(said)})")
     if status in (404, 410, 451):
         hint = "set a token that may see it" if is_anonymous else "let the token see it"
         return NotFound(f"{where}: not there ({status}{_colon(said)}); check the name, or {hint}")

@@ -27,7 +27,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if os.environ.get("CI_NO_SKIPS") == "1" and exitstatus == pytest.ExitCode.OK and reporter.stats.get("skipped"):
+    skipped = reporter is not None and reporter.stats.get("skipped")
+    if os.environ.get("CI_NO_SKIPS") == "1" and exitstatus == pytest.ExitCode.OK and skipped:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -46,9 +46,15 @@ def test_elsewhere_everything_needs_a_key_except_what_is_open_to_all(world: Worl
 
 def test_a_published_address_counts_as_elsewhere_even_behind_a_proxy_on_loopback(world: World) -> None:
     world.key(Scope.READ)
-    client = serve(world.engine, base_url="https://builds.example.com")
 
-    assert client.get("/api/builds").status_code == 401
+    for server in ({"base_url": "https://builds.example.com"}, {"trusted_proxies": 1}):
+        assert serve(world.engine, **server).get("/api/builds").status_code == 401
+
+
+def test_alive_is_answered_to_any_key_and_without_a_database() -> None:
+    client = serve(make_engine("postgresql://nobody@127.0.0.1:1/nothing", application="test"))
+
+    assert client.get("/livez", headers=bearer("bo_live_nonsense")).status_code == 200
 
 
 def test_public_read_opens_reading_and_nothing_else(world: World) -> None:

@@ -45,7 +45,7 @@ def test_while_the_database_is_away_the_answer_is_503_and_afterwards_the_builds(
     assert len(client.get("/api/builds").get_json()["builds"]) == 1
 
 
-def test_with_every_connection_taken_the_answer_is_503_within_the_pools_patience(
+def test_with_every_connection_taken_the_answer_is_503_after_the_pools_patience(
     world: World, database_url: str
 ) -> None:
     engine = create_engine(psycopg_url(database_url), pool_size=1, max_overflow=0, pool_timeout=0.2)

@@ -93,7 +93,7 @@ def test_prometheus_reads_what_is_on_record(world: World) -> None:
     assert found["cicd_pipeline_run_duration_seconds_bucket", (("le", "300.0"), *success)] == 4
     assert found["cicd_pipeline_run_duration_seconds_sum", success] == 1200
     assert found["cicd_pipeline_run_active", (("provider", "github"), ("status", "running"))] == 1
-    source = (("instance", "github.com"), ("provider", "github"), ("source", "acme/web"))
+    source = (("instance", "github.com"), ("provider", "github"), ("scope", "acme/web"))
     assert found["observatory_source_stale", source] == 0
     assert (
         found["observatory_collector_rate_limit_remaining", (("credential", "abc"), ("instance", "github.com"))] == 42
@@ -111,7 +111,8 @@ def test_openmetrics_is_served_to_who_asks_for_it(world: World) -> None:
     answer = serve(world.engine).get("/metrics", headers=accept)
 
     assert answer.content_type.startswith("application/openmetrics-text")
-    assert {family.name for family in parse_openmetrics(answer.text)} >= {"observatory_pipeline_runs"}
+    families = parse_openmetrics(answer.text)  # type: ignore[no-untyped-call]
+    assert {family.name for family in families} >= {"observatory_pipeline_runs"}
 
 
 def test_two_pipelines_of_one_name_do_not_spoil_the_scrape(world: World, database: Engine) -> None:

@@ -75,37 +75,37 @@ def test_flasks_own_errors_are_problems_too(offline: FlaskClient) -> None:
     assert {answer.content_type for answer in (missing, wrong_method)} == {"application/problem+json"}
 
 
-@pytest.mark.parametrize(
-    ("body", "content_type", "status"),
-    [
-        (b"{", "application/json", 400),
-        (b"\xff\xfe", "application/json", 400),
-        (b"[" * 100_000 + b"]" * 100_000, "application/json", 413),
-        (b"[" * 20_000 + b"]" * 20_000, "application/json", 400),
-        (b'{"source_id": ' + b"9" * 5000 + b"}", "application/json", 422),
-        (b'{"source_id": NaN}', "application/json", 400),
-        (b'{"source_id": true}', "application/json", 422),
-        (b'{"source_id": 1.5}', "application/json", 422),
-        (b'{"provider": null}', "application/json", 422),
-        (b'{"provider": "a\\u0000"}', "application/json", 422),
-        (b'{"provider": "\\ud800"}', "application/json", 400),
-        (b"[]", "application/json", 422),
-        (b'"x"', "application/json", 422),
-        (b'{"nonsense": 1}', "application/json", 422),
-        (b"{}", "text/plain", 415),
-        (b"a=b", "application/x-www-form-urlencoded", 415),
-        (b"x" * 70_000, "application/json", 413),
-    ],
-)
-def test_a_body_that_cannot_be_meant_is_refused(world: World, body: bytes, content_type: str, status: int) -> None:
-    key = world.key(Scope.COLLECT)
+BODIES = [
+    (b"{", "application/json", 400),
+    (b"\xff\xfe", "application/json", 400),
+    (b"[" * 100_000 + b"]" * 100_000, "application/json", 413),
+    (b"[" * 20_000 + b"]" * 20_000, "application/json", 400),
+    (b'{"source_id": ' + b"9" * 30 + b"}", "application/json", 422),
+    (b'{"source_id": ' + b"9" * 5000 + b"}", "application/json", 400),
+    (b'{"source_id": NaN}', "application/json", 400),
+    (b'{"source_id": true}', "application/json", 422),
+    (b'{"source_id": 1.5}', "application/json", 422),
+    (b'{"provider": null}', "application/json", 422),
+    (b'{"provider": "a\\u0000"}', "application/json", 422),
+    (b'{"provider": "\\ud800"}', "application/json", 400),
+    (b"[]", "application/json", 422),
+    (b'"x"', "application/json", 422),
+    (b'{"nonsense": 1}', "application/json", 422),
+    (b"{}", "text/plain", 415),
+    (b"a=b", "application/x-www-form-urlencoded", 415),
+    (b"x" * 70_000, "application/json", 413),
+]
 
-    answer = serve(world.engine).post(
-        "/api/collect/trigger", data=body, content_type=content_type, headers={"Authorization": f"Bearer {key}"}
-    )
 
-    assert answer.status_code == status, answer.text
-    assert answer.content_type == "application/problem+json"
+def test_a_body_that_cannot_be_meant_is_refused(world: World) -> None:
+    headers = {"Authorization": f"Bearer {world.key(Scope.COLLECT)}"}
+    client = serve(world.engine)
+
+    for body, content_type, status in BODIES:
+        answer = client.post("/api/collect/trigger", data=body, content_type=content_type, headers=headers)
+
+        assert (body[:40], answer.status_code) == (body[:40], status), answer.text
+        assert answer.content_type == "application/problem+json"
     assert world.ask("SELECT count(*) FROM sources WHERE requested_at IS NOT NULL") == 0
 
 

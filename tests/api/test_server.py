@@ -15,6 +15,7 @@ import websocket
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from api.hub import POLL_SECONDS
 from shared.database import make_engine
 from shared.keys import Scope, create_key, create_session, revoke_key
 from shared.keys import authenticate as find_key
@@ -185,6 +186,22 @@ def _status_of_readyz(api: Api) -> int | None:
         return api.get("/readyz")[0]
     except OSError:
         return None
+
+
+def test_where_notifications_never_arrive_the_poll_delivers(database: Engine, engine: Engine) -> None:
+    """As behind a transaction-pooling proxy: the listening connection is on another database, where all is quiet."""
+    elsewhere = engine.url.render_as_string(hide_password=False)
+    url = database.url.render_as_string(hide_password=False)
+    with running_api(url, {"database__is_pooled": "true", "database__direct_url": elsewhere}) as api:
+        client = api.connect()
+        commit_builds(database, an_instance(database), 50)
+        committed = time.monotonic()
+        positions = [event["pos"] for event in client.events(50)]
+        seconds = time.monotonic() - committed
+        client.close()
+
+    assert positions == list(range(1, 51))
+    assert seconds < POLL_SECONDS + 1
 
 
 def test_the_arbiter_stays_small_and_the_workers_are_built_after_the_fork(public: Api) -> None:

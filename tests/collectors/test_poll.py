@@ -81,7 +81,7 @@ def test_the_first_collection_is_backfill_and_what_comes_after_is_news(watching:
 
 def test_a_provider_that_is_down_is_said_on_the_source_and_heals(watching: Watching) -> None:
     watching.turn()
-    fault = watching.simulator.fault("unauthorized", path="/repos/")
+    fault = watching.simulator.fault("server_error", path="/repos/", status=503)
     watching.turn()
     broken = watching.source()
     watching.simulator.faults.remove(fault)
@@ -89,9 +89,20 @@ def test_a_provider_that_is_down_is_said_on_the_source_and_heals(watching: Watch
     watching.turn()
 
     assert broken["failures"] == 1
-    assert "401" in str(broken["last_error"])
+    assert "503" in str(broken["last_error"])
     assert (watching.source()["failures"], watching.source()["last_error"]) == (0, None)
     assert set(watching.attempts()) == set(watching.truth())
+
+
+def test_a_refused_credential_is_not_tried_again_at_once(watching: Watching) -> None:
+    watching.simulator.fault("unauthorized", path="/repos/")
+    watching.turn()
+    tried = len(watching.simulator.requests("github"))
+    watching.turn()
+
+    assert len(watching.simulator.requests("github")) == tried
+    assert watching.rows("SELECT is_rejected FROM credentials") == [{"is_rejected": True}]
+    assert "refused this credential" in str(watching.source()["last_error"])
 
 
 def test_a_rate_limit_is_waited_out_by_the_whole_credential(watching: Watching) -> None:

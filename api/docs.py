@@ -27,6 +27,9 @@ _SECURITY = {
     "session": {"type": "apiKey", "in": "cookie", "name": "observatory_session", "description": "see /api/session"},
 }
 
+# What narrows a list comes first, how it is cut into pages last.
+_LAST = ("since", "until", "limit", "cursor")
+
 _PARAMETER = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
 
 
@@ -99,10 +102,15 @@ def _complete(app: Flask, spec: dict[str, Any]) -> dict[str, Any]:
         permission = app.view_functions[rule.endpoint].__dict__["permission"]
         for method in (rule.methods or set()) & {key.upper() for key in path}:
             operation = path[method.lower()]
+            operation.get("parameters", []).sort(key=_place)
             operation["operationId"] = rule.endpoint.rpartition(".")[2]
             is_public = permission is Permission.PUBLIC
             operation["security"] = [] if is_public else [{name: [str(permission)]} for name in _SECURITY]
     return spec
+
+
+def _place(parameter: dict[str, Any]) -> int:
+    return _LAST.index(parameter["name"]) if parameter["name"] in _LAST else -1
 
 
 def _render(spec: dict[str, Any]) -> str:

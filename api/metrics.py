@@ -6,13 +6,13 @@ from flask import Response
 
 from api.answers import answer
 from api.auth import needs
+from api.figure_shapes import GroupsSchema, OverviewSchema, PipelineFiguresSchema
 from api.fresh import staleness
 from api.parameters import ApiBlueprint
 from api.principal import Permission
 from api.problems import not_found
 from api.schemas import FiguresQuery, GroupsQuery, PipelineFiguresQuery, filter_of
 from api.services import read
-from api.shapes import GroupsSchema, OverviewSchema, PipelineFiguresSchema
 from shared import catalog, metrics
 from shared.metrics import Grouping
 from shared.scope import Scope

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.output import Say
+from cli.output import OURSELVES, Say
 from cli.plan import Plan
 from cli.probe import get, reachable, url_of
 from cli.process import Process
@@ -81,7 +81,7 @@ class World:
             self._say(speaker, line)
         else:
             self._announcement = announcement
-            self._say(speaker, f"a simulated GitHub at {announcement.github}, Slack at {announcement.slack}")
+            self._say(speaker, f"a simulated GitHub at {announcement.github}, and a Slack that hears the alerts")
 
     def start(self, supervisor: Supervisor) -> None:
         """Starts the simulator; its ports are fixed, so a restarted one is where the configuration says."""
@@ -105,12 +105,13 @@ class World:
         address = reachable(self._plan.host), self._plan.port
         has_come = supervisor.watch(_FIRST_BUILD_SECONDS, until=lambda: _has_builds(*address), every=0.2)
         url = url_of(self._plan.host, self._plan.port)
-        lines = first_build(url, seconds=time.monotonic() - started_at) if has_come else no_build(url)
+        seconds, simulator = time.monotonic() - started_at, url_of("127.0.0.1", self._plan.simulator_port or 0)
+        lines = first_build(url, simulator, seconds=seconds) if has_come else no_build(url)
         for line in lines:
-            self._say("up", line)
+            self._say(OURSELVES, line)
 
 
-def first_build(url: str, *, seconds: float) -> list[str]:
+def first_build(url: str, simulator: str, *, seconds: float) -> list[str]:
     """What to try once there is something to see."""
     return [
         "",
@@ -120,6 +121,7 @@ def first_build(url: str, *, seconds: float) -> list[str]:
         f"    curl -s '{url}/api/builds?status=failed,timed_out'",
         f"    curl -s '{url}/api/metrics/overview'",
         f"    curl -s '{url}/api/sources'",
+        f"    curl -s '{simulator}/_control/messages'   # what Slack was told, from about a minute on",
         "",
     ]
 

@@ -13,9 +13,12 @@ _COLOURS = (36, 35, 33, 32, 34)
 Say = Callable[[str, str], None]
 """(who, one line)"""
 
+OURSELVES = "up"
+"""The speaker whose words are the stack's own, said to the person who started it."""
+
 
 class Printer:
-    """Prints lines with their speaker's name before them; a line of JSON stays as it is, for machines to read.
+    """Prints the parts' lines with their names before them, our own (`OURSELVES`) and lines of JSON as they are.
 
     A reader that went away (`observatory up | head`) or a full disk never ends the stack.
     """
@@ -30,7 +33,7 @@ class Printer:
         if self._is_coloured:
             colour = self._speakers.setdefault(speaker, _COLOURS[len(self._speakers) % len(_COLOURS)])
             name = f"\x1b[{colour}m{name}\x1b[0m"
-        text = line if line.startswith("{") else f"{name} {line}"
+        text = line if speaker == OURSELVES or line.startswith("{") else f"{name} {line}"
         try:
             sys.stdout.write(text + "\n")
             sys.stdout.flush()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cli.database_part import Database
 from cli.demo_world import World
-from cli.output import Printer, Say
+from cli.output import OURSELVES, Printer, Say
 from cli.plan import Plan, take_plan
 from cli.probe import get, reachable
 from cli.process import Process
@@ -34,11 +34,11 @@ def main() -> int:
                 supervisor.stop_after(plan.seconds)
             _run(plan, world, supervisor, say)
         except Stopped:
-            say("up", "stopping")
+            say(OURSELVES, "stopping")
         except (Ended, CannotStart) as error:
             code = error.code if isinstance(error, Ended) else 3
-            say("up", str(error))
-    say("up", farewell(code))
+            say(OURSELVES, str(error))
+    say(OURSELVES, farewell(code))
     if plan.temporary is not None:
         shutil.rmtree(plan.temporary)
     return code
@@ -61,7 +61,7 @@ def _run(plan: Plan, world: World | None, supervisor: Supervisor, say: Say) -> N
     address = reachable(plan.host), plan.port
     is_ready = supervisor.watch(_READY_SECONDS, until=lambda: get(*address, "/readyz")[0] == 200)
     for line in welcome(plan, is_ready=is_ready, seconds=time.monotonic() - started_at):
-        say("up", line)
+        say(OURSELVES, line)
     if world is not None:
         world.show_first_build(supervisor, started_at)
     supervisor.watch(every=1.0)

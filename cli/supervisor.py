@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Protocol, Self
 
-from cli.output import Ears, Say
+from cli.output import OURSELVES, Ears, Say
 from shared.errors import CannotStart
 
 FIRST_DELAY_SECONDS = 1.0
@@ -179,7 +179,7 @@ class Supervisor:
         while part.poll() is None:
             if len(self._asked_at) > 1 or self._clock() > until:
                 reason = "asked a second time" if len(self._asked_at) > 1 else "it did not end in time"
-                self._say("up", f"{part.name} is killed: {reason}")
+                self._say(OURSELVES, f"{part.name} is killed: {reason}")
                 break
             self._ears.listen(0.05)
         part.kill()
@@ -226,7 +226,7 @@ class Supervisor:
     def _wait_before_next(self, kept: _Kept, lived: float, words: str) -> None:
         kept.delay = next_delay(kept.delay, lived)
         kept.due_at = self._clock() + kept.delay
-        self._say("up", f"{kept.part.name} {words}; starting it again in {kept.delay:.0f} s")
+        self._say(OURSELVES, f"{kept.part.name} {words}; starting it again in {kept.delay:.0f} s")
 
     def _launch(self, kept: _Kept) -> None:
         kept.part.launch()

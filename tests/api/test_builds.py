@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from marshmallow import RAISE, Schema
 
-from api import shapes
+from api import figure_shapes, shapes
 from tests.api.serving import World, a_world, many_builds, serve, statements
 from tests.factories import NOON, a_build, a_job, minutes
 
@@ -74,10 +74,10 @@ SHAPES: dict[str, type[Schema]] = {
     "/api/repositories": shapes.RepositoriesSchema,
     "/api/branches": shapes.BranchesSchema,
     "/api/sources": shapes.SourcesSchema,
-    "/api/metrics/overview?since=2026-11-01T00:00:00Z": shapes.OverviewSchema,
-    "/api/metrics/pipeline/1?since=2026-11-01T00:00:00Z": shapes.PipelineFiguresSchema,
-    "/api/metrics?since=2026-11-01T00:00:00Z&by=branch": shapes.GroupsSchema,
-    "/api/metrics?since=2026-11-01T00:00:00Z&by=pipeline": shapes.GroupsSchema,
+    "/api/metrics/overview?since=2026-11-01T00:00:00Z": figure_shapes.OverviewSchema,
+    "/api/metrics/pipeline/1?since=2026-11-01T00:00:00Z": figure_shapes.PipelineFiguresSchema,
+    "/api/metrics?since=2026-11-01T00:00:00Z&by=branch": figure_shapes.GroupsSchema,
+    "/api/metrics?since=2026-11-01T00:00:00Z&by=pipeline": figure_shapes.GroupsSchema,
     "/livez": shapes.AliveSchema,
 }
 

@@ -120,7 +120,7 @@ def page(client: FlaskClient) -> Page:
 
 
 def test_the_page_loads_nothing_from_elsewhere_and_runs_nothing_inline(page: Page, client: FlaskClient) -> None:
-    assert page.loads == ["/static/docs.css"]
+    assert page.loads == ["/static/mark.svg", "/static/docs.css"]
     assert page.inline == []
     with client.get("/static/docs.css") as style:
         assert not re.findall(r"url\(|@import|https?:", style.get_data(as_text=True))

@@ -218,7 +218,7 @@ def test_the_demo_ends_by_itself_after_the_seconds_asked_for(run: Callable[..., 
     command = run("demo", "--fresh", "--seconds", "0.5")
 
     assert command.wait() == 0
-    assert command.words.endswith("up        | stopping\nup        | stopped\n")
+    assert command.words.endswith("\nstopping\nstopped\n")
 
 
 def test_a_reader_that_goes_away_does_not_end_the_stack(place: Path, run: Callable[..., Command]) -> None:

@@ -1,7 +1,8 @@
 """A scheduler's parts on a real database, watching a simulator, driven by hand: one `turn` polls what is due."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
@@ -69,9 +70,9 @@ class Watching:
             if entry["repository"] in self.provider.watch
         }
 
-    def source(self) -> Mapping[str, object]:
+    def source(self) -> dict[str, Any]:
         return self.rows("SELECT * FROM sources ORDER BY id")[0]
 
-    def rows(self, statement: str) -> list[Mapping[str, object]]:
+    def rows(self, statement: str) -> list[dict[str, Any]]:
         with self.engine.connect() as connection:
             return [dict(row) for row in connection.execute(text(statement)).mappings()]

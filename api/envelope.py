@@ -49,11 +49,10 @@ def _open() -> None:
 
 def _close(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+    response.headers.extend(HEADERS)
     if services().config.server.base_url.startswith("https://"):
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
-    response.vary.update(("Authorization", "Cookie"))
+    response.headers["Vary"] = "Authorization, Cookie"
     _log_answer(response.status_code)
     return response
 

@@ -26,13 +26,13 @@ class Parser(FlaskParser):
 
     def load_querystring(self, req: flask.Request, schema: Schema) -> Any:
         """The query; a parameter given twice is only accepted where several values are."""
-        several = MultiDictProxy(req.args, schema).multiple_keys
-        twice = {name for name, values in req.args.lists() if len(values) > 1 and name not in several}
-        if twice & set(known_names(schema)):
+        query = MultiDictProxy(req.args, schema)
+        twice = {name for name, values in req.args.lists() if len(values) > 1} - query.multiple_keys
+        if twice and twice & set(known_names(schema)):
             message = "is given more than once; give it once"
             errors = [{"in": "query", "field": name, "message": message} for name in sorted(twice)]
             raise Problem(422, f"{', '.join(sorted(twice))}: {message}", errors=errors)
-        return super().load_querystring(req, schema)
+        return query
 
     def _raw_load_json(self, req: flask.Request) -> Any:
         """The body; none is an empty document, and any other type than JSON is refused rather than ignored."""

@@ -55,7 +55,6 @@ def fill(engine: Engine, builds: int) -> None:
             connection.execute(text(statement), given)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
-        connection.execute(text("CHECKPOINT"))
 
 
 def observation(number: int, status: Status, step: int) -> Observation:

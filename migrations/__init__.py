@@ -1,6 +1,5 @@
 """The schema's history: `upgrade` brings a database to the newest revision, whoever else tries it meanwhile."""
 
-import logging
 from pathlib import Path
 
 from alembic import command
@@ -8,9 +7,6 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
-
-# At INFO it says which kind of database it found, at every look at the revision.
-logging.getLogger("alembic").setLevel(logging.WARNING)
 
 HERE = Path(__file__).parent
 

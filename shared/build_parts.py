@@ -5,13 +5,13 @@ from sqlalchemy.orm import Session
 
 from shared.rows import Row, rows
 
-_ATTEMPTS = text("""
+_ATTEMPTS = """
     SELECT number, status, raw_status, is_unstable, cancel_reason, started_at, finished_at, duration_seconds,
            queued_seconds, web_url, has_jobs, recorded_at
     FROM attempts WHERE build_id = :build_id ORDER BY number
-""")
+"""
 
-_JOBS = text("""
+_JOBS = """
     SELECT id, attempt, external_id, name, stage, status, raw_status, queued_at, started_at, finished_at,
            extract(epoch FROM greatest(finished_at - started_at, interval '0'))::float8 AS duration_seconds,
            runner, web_url
@@ -19,21 +19,21 @@ _JOBS = text("""
     WHERE build_id = :build_id AND (CAST(:attempt AS int) IS NULL OR attempt = :attempt)
       AND (attempt, id) > (:after_attempt, :after_id)
     ORDER BY attempt, id LIMIT :limit
-""")
+"""
 
-_EVENTS = text("""
+_EVENTS = """
     SELECT pos, kind, attempt, version, from_status, to_status, is_superseded, is_backfill, at, recorded_at, data
     FROM events
     WHERE subject_kind = 'build' AND subject_id = :build_id AND pos > :after
     ORDER BY pos LIMIT :limit
-""")
+"""
 
-_EXISTS = text("SELECT EXISTS (SELECT FROM builds WHERE id = :build_id)")
+_EXISTS = "SELECT EXISTS (SELECT FROM builds WHERE id = :build_id)"
 
 
 def build_exists(session: Session, build_id: int) -> bool:
     """Whether there is a build with this id."""
-    return bool(session.scalar(_EXISTS, {"build_id": build_id}))
+    return bool(session.scalar(text(_EXISTS), {"build_id": build_id}))
 
 
 def attempts(session: Session, build_id: int) -> list[Row]:

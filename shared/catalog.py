@@ -1,6 +1,5 @@
 """What there is besides builds: projects, repositories, branches, and pipelines with their health."""
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.queries import build_objects
@@ -23,7 +22,7 @@ _PIPELINE = """
 
 # Reads RECENT_BUILDS entries of one index per pipeline, whatever the pipeline's age. The verdict that counts is the
 # newest on the default branch; where no default branch is known, the newest on any.
-_HEALTH = text(f"""
+_HEALTH = f"""
     SELECT p.id, health.*
     FROM pipelines p CROSS JOIN LATERAL (
         SELECT (array_agg(id ORDER BY queued_at DESC, id DESC))[1] AS last_build_id,
@@ -38,13 +37,13 @@ _HEALTH = text(f"""
               ORDER BY queued_at DESC, id DESC LIMIT {RECENT_BUILDS}) recent
     ) health
     WHERE p.id = ANY(:ids)
-""")
+"""
 
-_PROJECTS = text("""
+_PROJECTS = """
     SELECT j.id, j.key, j.name, j.team, count(p.id) AS pipelines, j.created_at
     FROM projects j LEFT JOIN pipelines p ON p.project_id = j.id
     WHERE j.id > :after GROUP BY j.id ORDER BY j.id LIMIT :limit
-""")
+"""
 
 
 def projects(session: Session, *, limit: int, after: int = 0) -> list[Row]:
@@ -55,12 +54,12 @@ def projects(session: Session, *, limit: int, after: int = 0) -> list[Row]:
 def repositories(session: Session, scope: Scope, *, limit: int, after: int = 0) -> list[Row]:
     """Repositories by id; a project has the repositories of its pipelines."""
     conditions, parameters = scope_conditions(scope)
-    statement = text(f"""
+    statement = f"""
         SELECT r.id, i.provider, i.name AS instance, r.external_id, r.name, r.url, r.default_branch,
                (SELECT count(*) FROM pipelines p WHERE p.repository_id = r.id) AS pipelines
         FROM repositories r JOIN instances i ON i.id = r.instance_id
         WHERE r.id > :after {_of_repository(conditions)} ORDER BY r.id LIMIT :limit
-    """)
+    """
     return rows(session, statement, parameters | {"after": after, "limit": limit})
 
 
@@ -68,13 +67,13 @@ def branches(session: Session, scope: Scope, *, limit: int, after: tuple[int, st
     """Branches that builds were seen on, by repository and name."""
     conditions, parameters = scope_conditions(scope)
     repository_id, name = after or (0, "")
-    statement = text(f"""
+    statement = f"""
         SELECT h.repository_id, r.name AS repository, i.provider, i.name AS instance, h.name,
                coalesce(h.name = r.default_branch, false) AS is_default, h.first_seen_at
         FROM branches h JOIN repositories r ON r.id = h.repository_id JOIN instances i ON i.id = r.instance_id
         WHERE (h.repository_id, h.name) > (:after_repository_id, :after_name) {_of_repository(conditions)}
         ORDER BY h.repository_id, h.name LIMIT :limit
-    """)
+    """
     parameters |= {"after_repository_id": repository_id, "after_name": name, "limit": limit}
     return rows(session, statement, parameters)
 
@@ -83,7 +82,7 @@ def pipelines(session: Session, scope: Scope, *, limit: int, after: int = 0) -> 
     """Pipelines by id, each with its last build and its health: three statements however many there are."""
     conditions, parameters = scope_conditions(scope)
     where = " AND ".join(["p.id > :after", *conditions])
-    statement = text(f"SELECT {_PIPELINE} FROM pipelines p {_JOINS} WHERE {where} ORDER BY p.id LIMIT :limit")
+    statement = f"SELECT {_PIPELINE} FROM pipelines p {_JOINS} WHERE {where} ORDER BY p.id LIMIT :limit"
     return _with_health(session, rows(session, statement, parameters | {"after": after, "limit": limit}))
 
 
@@ -95,7 +94,7 @@ def pipeline(session: Session, pipeline_id: int) -> Row | None:
 
 def plain_pipeline(session: Session, pipeline_id: int) -> Row | None:
     """One pipeline without what its builds say."""
-    statement = text(f"SELECT {_PIPELINE} FROM pipelines p {_JOINS} WHERE p.id = :id")
+    statement = f"SELECT {_PIPELINE} FROM pipelines p {_JOINS} WHERE p.id = :id"
     found = rows(session, statement, {"id": pipeline_id})
     return found[0] if found else None
 

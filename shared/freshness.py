@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.rows import Row, rows
@@ -57,7 +56,7 @@ _SOURCES = f"""
 def sources(session: Session, scope: Scope, *, limit: int, after: int = 0) -> list[Row]:
     """Sources by id, each with its schedule, its budget, its lag, and whether it is stale and why."""
     where, parameters = _narrowed(scope)
-    statement = text(f"{_SOURCES} WHERE s.id > :after {where} ORDER BY s.id LIMIT :limit")
+    statement = f"{_SOURCES} WHERE s.id > :after {where} ORDER BY s.id LIMIT :limit"
     return [_source_object(row) for row in rows(session, statement, parameters | {"after": after, "limit": limit})]
 
 
@@ -67,10 +66,10 @@ def stale_sources(session: Session, scope: Scope, *, limit: int) -> list[Row]:
     Only what names sources narrows it (provider, instance, project): a repository not seen yet may come from any.
     """
     where, parameters = _narrowed(scope)
-    statement = text(f"""
+    statement = f"""
         SELECT * FROM (SELECT {_FACTS} FROM {_FROM} WHERE s.is_active {where}) stale
         WHERE stale IS NOT NULL ORDER BY last_contact_at NULLS FIRST, id LIMIT :limit
-    """)
+    """
     shown = ("id", "provider", "instance", "scope", "last_contact_at")
     found = rows(session, statement, parameters | {"limit": limit})
     return [{name: row[name] for name in shown} | {"reason": explain(row)} for row in found]

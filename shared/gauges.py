@@ -1,6 +1,5 @@
 """What Prometheus is told, as plain rows: each function is one set-based statement."""
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.rows import Row, rows
@@ -18,7 +17,7 @@ _JOINS = """
 """
 
 # Only the default branch: names of other branches come and go without end, and every label set is kept for ever.
-_LAST_RUNS = text(f"""
+_LAST_RUNS = f"""
     SELECT p.id, {_PIPELINE}, b.branch AS ref, b.status, b.duration_seconds, b.queued_seconds,
            extract(epoch FROM b.queued_at) AS queued_at
     FROM pipelines p {_JOINS}
@@ -26,38 +25,38 @@ _LAST_RUNS = text(f"""
         SELECT * FROM builds b WHERE b.pipeline_id = p.id AND (p.default_branch IS NULL OR b.branch = p.default_branch)
         ORDER BY b.queued_at DESC, b.id DESC LIMIT 1
     ) b
-""")
+"""
 
 _BUCKETS = ", ".join(
     f"count(*) FILTER (WHERE b.duration_seconds <= {bound}) AS le_{bound}" for bound in DURATION_BOUNDS
 )
 
-_RUNS = text(f"""
+_RUNS = f"""
     SELECT p.id, {_PIPELINE}, b.* FROM (
         SELECT pipeline_id, status AS result, count(*) AS runs, count(duration_seconds) AS timed,
                coalesce(sum(duration_seconds), 0) AS seconds, {_BUCKETS}
         FROM builds b WHERE is_finished GROUP BY pipeline_id, status
     ) b JOIN pipelines p ON p.id = b.pipeline_id {_JOINS}
-""")
+"""
 
-_ACTIVE = text("""
+_ACTIVE = """
     SELECT i.provider, b.status, count(*) AS builds
     FROM builds b JOIN pipelines p ON p.id = b.pipeline_id JOIN instances i ON i.id = p.instance_id
     WHERE NOT b.is_finished GROUP BY 1, 2
-""")
+"""
 
-_BUDGETS = text("""
+_BUDGETS = """
     SELECT i.name AS instance, c.fingerprint AS credential, c.remaining
     FROM credentials c JOIN instances i ON i.id = c.instance_id WHERE c.remaining IS NOT NULL
-""")
+"""
 
-_DELIVERIES = text("SELECT receiver AS channel, state AS result, count(*) AS messages FROM deliveries GROUP BY 1, 2")
+_DELIVERIES = "SELECT receiver AS channel, state AS result, count(*) AS messages FROM deliveries GROUP BY 1, 2"
 
-_PROCESSES = text("SELECT kind, host, pid, extract(epoch FROM heartbeat_at) AS heartbeat_at FROM processes")
+_PROCESSES = "SELECT kind, host, pid, extract(epoch FROM heartbeat_at) AS heartbeat_at FROM processes"
 
-_TOTALS = text("""
+_TOTALS = """
     SELECT (SELECT coalesce(max(pos), 0) FROM events) AS events, (SELECT count(*) FROM quarantine) AS quarantined
-""")
+"""
 
 
 def last_runs(session: Session) -> list[Row]:

@@ -27,7 +27,7 @@ QUIET = (
     "sqlalchemy.pool",
     "apscheduler",
     "asyncio",
-    "alembic.runtime.plugins",
+    "alembic",
 )
 """Loggers whose INFO and DEBUG print URLs, statement parameters or a line a tick: only their warnings are ours."""
 

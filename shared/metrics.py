@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from shared.queries import BuildFilter, build_conditions, list_builds
+from shared.reading import plan_by_values
 from shared.rows import Row, as_int, rows
 from shared.scope import pipelines_in
 from shared.status import VERDICTS, Status
@@ -103,12 +103,12 @@ def groups(session: Session, wanted: BuildFilter, frame: Window, by: Grouping, *
     conditions, parameters = _conditions(session, wanted)
     columns = _GROUPS[by]
     key = _GROUP_COLUMNS.get(by, columns.partition(" AS ")[0])
-    statement = text(f"""
+    statement = f"""
         SELECT {columns}, {_FIGURES}, count(*) OVER () AS group_count
         FROM builds b JOIN pipelines p ON p.id = b.pipeline_id JOIN instances i ON i.id = p.instance_id
         JOIN projects j ON j.id = p.project_id LEFT JOIN repositories r ON r.id = p.repository_id
         WHERE {_framed(conditions, frame)} GROUP BY {key} ORDER BY builds DESC, {key} LIMIT :limit
-    """)
+    """
     sums = rows(session, statement, parameters | frame.as_row | {"limit": limit})
     names = [column.rpartition(" AS ")[2].strip() for column in columns.split(",")]
     found = [{name: row[name] for name in names} | _figures(row) for row in sums]
@@ -116,6 +116,7 @@ def groups(session: Session, wanted: BuildFilter, frame: Window, by: Grouping, *
 
 
 def _conditions(session: Session, wanted: BuildFilter) -> tuple[list[str], dict[str, object]]:
+    plan_by_values(session)
     pipelines = pipelines_in(session, wanted.scope)
     conditions, parameters = build_conditions(_timeless(wanted))
     if pipelines is not None:
@@ -133,14 +134,14 @@ def _framed(conditions: list[str], frame: Window) -> str:
     return " AND ".join(["b.queued_at >= :since", *until, *conditions])
 
 
-def _sums(conditions: list[str], frame: Window) -> TextClause:
-    return text(f"SELECT {_FIGURES} FROM builds b WHERE {_framed(conditions, frame)}")
+def _sums(conditions: list[str], frame: Window) -> str:
+    return f"SELECT {_FIGURES} FROM builds b WHERE {_framed(conditions, frame)}"
 
 
 def _active(session: Session, conditions: list[str], parameters: dict[str, object]) -> Row:
     where = " AND ".join(["NOT b.is_finished", *conditions])
-    statement = text(f"SELECT b.status, count(*) AS builds FROM builds b WHERE {where} GROUP BY b.status")
-    by_status = {row.status: row.builds for row in session.execute(statement, parameters)}
+    statement = f"SELECT b.status, count(*) AS builds FROM builds b WHERE {where} GROUP BY b.status"
+    by_status = {str(row["status"]): as_int(row["builds"]) for row in rows(session, statement, parameters)}
     return {"builds": sum(by_status.values()), "by_status": dict(sorted(by_status.items()))}
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shared.reading import plan_by_values
 from shared.rows import Row, as_int, rows
 from shared.scope import Scope, pipelines_in
 from shared.status import FINISHED, Status
@@ -40,7 +40,7 @@ BUILD_JOINS = """
 BUILD_SELECT = f"SELECT {BUILD_COLUMNS} FROM builds b {BUILD_JOINS}"
 """The build object of DESIGN.md as SQL; every place that shows a build selects exactly this."""
 
-_BY_ID = text(f"{BUILD_SELECT} WHERE b.id = ANY(:ids)")
+_BY_ID = f"{BUILD_SELECT} WHERE b.id = ANY(:ids)"
 
 
 def build_objects(session: Session, ids: Iterable[int]) -> dict[int, Row]:
@@ -101,11 +101,13 @@ def list_builds(
     """At most `limit` build objects, newest `(queued_at, id)` first, from below `after` on.
 
     Both halves of the position never change once a build is recorded, so pages neither repeat nor skip a build that
-    was there when the first page was read. Two statements when the scope is narrowed, else one.
+    was there when the first page was read. One statement; two when anything is narrowed, three when the scope is.
     """
     pipelines = pipelines_in(session, wanted.scope)
     if pipelines == []:
         return []
+    if wanted != BuildFilter():
+        plan_by_values(session)
     conditions, parameters = build_conditions(wanted)
     if after is not None:
         conditions.append(_AFTER)
@@ -116,7 +118,7 @@ def list_builds(
         conditions.append("b.pipeline_id = seek.value" if seek is _PIPELINES else "b.pipeline_id = ANY(:pipelines)")
     if seek is _STATUSES:
         conditions.append("b.status = seek.value")
-    return rows(session, text(_page_statement(seek, conditions)), parameters | {"limit": limit})
+    return rows(session, _page_statement(seek, conditions, limit), parameters)
 
 
 def build_conditions(wanted: BuildFilter) -> tuple[list[str], dict[str, object]]:
@@ -148,11 +150,14 @@ def _seek(wanted: BuildFilter, pipelines: list[int] | None, seek_pipelines: int)
     return _STATUSES if wanted.status else None
 
 
-def _page_statement(seek: str | None, conditions: list[str]) -> str:
-    """The page's ids from the indexes first, then the wide rows of just those."""
+def _page_statement(seek: str | None, conditions: list[str], limit: int) -> str:
+    """The page's ids from the indexes first, then the wide rows of just those.
+
+    The limit is no parameter: a plan kept for any limit expects a tenth of all builds and reads the whole table.
+    """
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     newest = "ORDER BY b.queued_at DESC, b.id DESC"
-    ids = f"SELECT b.id, b.queued_at FROM builds b {where} {newest} LIMIT :limit"
+    ids = f"SELECT b.id, b.queued_at FROM builds b {where} {newest} LIMIT {limit:d}"
     if seek is not None:
-        ids = f"SELECT b.id FROM {seek} AS seek(value) CROSS JOIN LATERAL ({ids}) b {newest} LIMIT :limit"
+        ids = f"SELECT b.id FROM {seek} AS seek(value) CROSS JOIN LATERAL ({ids}) b {newest} LIMIT {limit:d}"
     return f"SELECT {BUILD_COLUMNS} FROM ({ids}) page JOIN builds b ON b.id = page.id {BUILD_JOINS} {newest}"

@@ -14,6 +14,7 @@ def logging_as_it_was() -> Iterator[None]:
     """Restores handlers, levels, hooks and structlog's configuration."""
     root, hooks = logging.getLogger(), (sys.excepthook, threading.excepthook)
     handlers, level = list(root.handlers), root.level
+    structlog.contextvars.clear_contextvars()  # a request served in this thread left its id
     try:
         yield
     finally:

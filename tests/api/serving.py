@@ -1,11 +1,14 @@
 """A served application over a small recorded world, and what a test wants to know of it."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from tempfile import TemporaryFile
 from typing import Any
 
 from flask.testing import FlaskClient
+from psycopg.pq import Trace
 from sqlalchemy import Engine, event, text
 from sqlalchemy.orm import Session
 
@@ -81,16 +84,29 @@ def many_builds(count: int, **overrides: Any) -> list[Observation]:
     ]
 
 
+# libpq's trace: F(rontend), a length, and a statement sent at once or the execution of a prepared one.
+STATEMENT = re.compile(r'^F\t\d+\t(?:Execute.*|Query\t "(?!BEGIN|COMMIT|ROLLBACK)[^"]*)', re.MULTILINE)
+
+
 @contextmanager
 def statements(engine: Engine) -> Iterator[list[str]]:
-    """The statements an engine sends while the block runs."""
+    """The statements that go over the wire while the block runs, whoever sends them; BEGIN and its end apart."""
     seen: list[str] = []
+    with TemporaryFile("w+") as wire:
 
-    def note(*call: Any) -> None:
-        seen.append(call[2])
+        def watch(driver: Any, *_: Any) -> None:
+            driver.pgconn.trace(wire.fileno())
+            driver.pgconn.set_trace_flags(Trace.SUPPRESS_TIMESTAMPS)
 
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
+        def unwatch(driver: Any, *_: Any) -> None:
+            driver.pgconn.untrace()
+
+        event.listen(engine, "checkout", watch)
+        event.listen(engine, "checkin", unwatch)
+        try:
+            yield seen
+        finally:
+            event.remove(engine, "checkout", watch)
+            event.remove(engine, "checkin", unwatch)
+        wire.seek(0)
+        seen += STATEMENT.findall(wire.read())

@@ -214,7 +214,7 @@ def test_a_list_of_builds_names_the_stale_sources_it_depends_on(world: World, cl
 
 STATEMENTS = {
     "/api/builds?limit=200": 3,
-    "/api/builds?limit=200&repository=acme/web&status=succeeded&q=login": 4,
+    "/api/builds?limit=200&repository=acme/web&status=succeeded&q=login": 5,
     "/api/builds/1": 5,
     "/api/builds/1/jobs": 3,
     "/api/builds/1/events": 3,
@@ -224,10 +224,10 @@ STATEMENTS = {
     "/api/repositories": 2,
     "/api/branches": 2,
     "/api/sources": 2,
-    "/api/metrics/overview": 5,
-    "/api/metrics/overview?repository=acme/web": 7,
-    "/api/metrics": 6,
-    "/api/metrics/pipeline/1": 8,
+    "/api/metrics/overview": 6,
+    "/api/metrics/overview?repository=acme/web": 9,
+    "/api/metrics": 8,
+    "/api/metrics/pipeline/1": 10,
     "/livez": 0,
     "/readyz": 4,
     "/metrics": 9,

@@ -59,3 +59,18 @@ def test_with_every_connection_taken_the_answer_is_503_after_the_pools_patience(
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert afterwards.status_code == 200
+
+
+def test_a_connection_that_dies_under_a_question_is_503_and_the_next_one_is_served(world: World) -> None:
+    """The view ends its own reader's connection, which is as sudden as an operator or a failover can be."""
+    world.record(a_build())
+    world.run("ALTER TABLE projects RENAME TO real_projects")
+    world.run("CREATE VIEW projects AS SELECT p.* FROM real_projects p WHERE pg_terminate_backend(pg_backend_pid())")
+    client = serve(world.engine)
+
+    died = client.get("/api/builds")
+    world.run("DROP VIEW projects")
+    world.run("ALTER TABLE real_projects RENAME TO projects")
+
+    assert (died.status_code, died.headers["Retry-After"]) == (503, "5")
+    assert client.get("/api/builds").status_code == 200

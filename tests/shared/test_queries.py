@@ -6,15 +6,16 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from shared.models import Instance, Source
 from shared.queries import BuildFilter, build_objects, list_builds
-from shared.rows import Row
 from shared.recorder import record
+from shared.rows import Row
 from shared.scope import Scope
 from shared.status import Status
+from tests.api.serving import statements
 from tests.factories import NOON, a_build, minutes
 
 FIELDS = (
@@ -174,21 +175,13 @@ def test_builds_that_arrive_between_pages_neither_repeat_nor_hide_one(session: S
 
 
 @pytest.mark.parametrize("limit", [1, 50])
-def test_a_list_costs_the_same_statements_however_long(session: Session, limit: int) -> None:
-    fill(session)
-    sent: list[str] = []
-    engine = session.get_bind().engine
-    assert isinstance(engine, Engine)
+def test_a_list_costs_the_same_statements_however_long(database: Engine, limit: int) -> None:
+    with Session(database) as session, session.begin():
+        fill(session)
 
-    def note(*call: object) -> None:
-        sent.append(str(call[2]))
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with statements(database) as plain, Session(database) as session:
         list_builds(session, BuildFilter(), limit=limit)
-        unfiltered = len(sent)
+    with statements(database) as narrowed, Session(database) as session:
         list_builds(session, BuildFilter(scope=Scope(repository=("acme/1",))), limit=limit)
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
-    assert (unfiltered, len(sent)) == (1, 3)
+    assert (len(plain), len(narrowed)) == (1, 3)

@@ -16,7 +16,7 @@ from alerts.message import Kind, parse_message
 from alerts.receiver import Receiver
 from alerts.verdicts import STALE
 from shared.errors import Rejected, RetryLater
-from shared.redaction import redact
+from shared.log.redaction import redact
 
 log = structlog.get_logger()
 

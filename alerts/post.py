@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import httpcore
 from pydantic import SecretStr
 
-from shared.deadline import DeadlineBackend, DeadlinePassedError, deadline
 from shared.errors import RetryLater
-from shared.trust import trusted
+from shared.http.deadline import DeadlineBackend, DeadlinePassedError, deadline
+from shared.http.trust import trusted
 
 _LARGEST_ANSWER = 16_384
 

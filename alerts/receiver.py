@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from alerts.message import Message
-from shared.config import ReceiverSettings
+from shared.config.settings import ReceiverSettings
 
 
 class Receiver(Protocol):

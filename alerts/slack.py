@@ -19,7 +19,7 @@ from alerts.receiver import OpenableSettings
 from alerts.slack_message import render, render_plain
 from shared.clock import utc_now
 from shared.errors import Rejected, RetryLater
-from shared.rate_limit import pause
+from shared.http.rate_limit import pause
 
 DEADLINE_SECONDS = 8.0
 """For one message, its plain second try included; far inside a delivery's lease."""

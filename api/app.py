@@ -9,7 +9,7 @@ from api import auth, builds, docs, envelope, health, metrics, pipelines, proble
 from api.converters import IdConverter, describe
 from api.problems import ProblemApi
 from api.services import Services, provide
-from shared.config import Config
+from shared.config.settings import Config
 
 MAX_BODY_BYTES = 64 * 1024
 

@@ -3,7 +3,7 @@
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from shared.config import ServerSettings
+from shared.config.settings import ServerSettings
 
 _OUR_OWN = frozenset({"localhost", "127.0.0.1", "::1"})
 

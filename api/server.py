@@ -24,9 +24,9 @@ from gunicorn.app.base import BaseApplication  # noqa: E402
 from gunicorn.glogging import Logger  # noqa: E402
 from gunicorn.workers.ggevent import GeventWorker  # noqa: E402
 
-from shared import log as logs  # noqa: E402
-from shared.config import Config, ServerSettings  # noqa: E402
+from shared.config.settings import Config, ServerSettings  # noqa: E402
 from shared.errors import CannotStart  # noqa: E402
+from shared.log import setup as logs  # noqa: E402
 
 if TYPE_CHECKING:
     from flask import Flask

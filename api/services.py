@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from api.exposition import FinishedRuns
-from shared.config import Config
+from shared.config.settings import Config
 from shared.reading import Reading, reading
 from shared.writing import writing
 

@@ -8,7 +8,7 @@ from api.app import create_app
 from api.hub import Hub, Limits
 from api.problems import Problem
 from shared.clock import utc_now
-from shared.config import Config
+from shared.config.settings import Config
 from shared.database import make_engine
 from shared.errors import CannotStart
 from shared.keys import still_live

@@ -21,7 +21,7 @@ from benchmarks import builds_list, idle, recorder, sockets
 from benchmarks.figure import Figure, percentile
 from benchmarks.world import fill
 from shared.database import libpq_url, make_engine
-from shared.embedded import Server
+from shared.embedded.server import Server
 
 FEW, MANY = 10_000, 1_000_000
 

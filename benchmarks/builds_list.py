@@ -16,7 +16,7 @@ CLIENTS = 4
 REQUESTS = 400
 WARM_UP = 50
 
-_START = "import sys; from api import server; from shared.config import load; sys.exit(server.run(load(None)))"
+_START = "import sys; from api import server; from shared.config.settings import load; sys.exit(server.run(load(None)))"
 
 
 def latencies(url: str) -> list[float]:

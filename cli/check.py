@@ -9,7 +9,7 @@ from cli.failures import Mistaken
 from cli.options import config_option, config_path, json_option
 from cli.style import Command, Group
 from cli.table import print_json
-from shared.config import Config
+from shared.config.settings import Config
 from shared.errors import ConfigError
 
 

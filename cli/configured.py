@@ -9,9 +9,9 @@ from pathlib import Path
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from shared.config import Config, ProviderSettings, ReceiverSettings, load
+from shared.config.settings import Config, ProviderSettings, ReceiverSettings, load
 from shared.errors import CannotStart
-from shared.log import configure
+from shared.log.setup import configure
 
 
 def provider_settings() -> Mapping[str, type[ProviderSettings]]:
@@ -47,7 +47,7 @@ def _log_to_stderr() -> None:
 
 def database_url(config: Config) -> str:
     """The address of the configured database, or of the private one if it runs; raises CannotStart otherwise."""
-    from shared.embedded import running_url  # noqa: PLC0415 (only without a database of one's own)
+    from shared.embedded.server import running_url  # noqa: PLC0415 (only without a database of one's own)
 
     if config.database.url is not None:
         return config.database.url.get_secret_value()

@@ -1,6 +1,6 @@
 """The private Postgres as a part of the stack."""
 
-from shared.embedded import Server
+from shared.embedded.server import Server
 
 
 class Database:

@@ -9,11 +9,11 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from cli.options import DEFAULT_FILE
-from shared.config import load
-from shared.embedded import Server, running_url
+from shared.config.settings import load
+from shared.embedded.binaries import wheel_binaries
+from shared.embedded.server import Server, running_url
+from shared.embedded.settings import DATABASE, ROLE
 from shared.errors import CannotStart, ConfigError
-from shared.postgres_binaries import wheel_binaries
-from shared.postgres_settings import DATABASE, ROLE
 
 USAGE = "usage: python -m cli.database_tool PROGRAM [ARGUMENT …], such as: pg_dump --format=custom --file=backup.dump\n"
 

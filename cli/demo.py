@@ -6,8 +6,8 @@ from pathlib import Path
 
 from cli.plan import Plan, become_the_stack
 from cli.preflight import free_port, raise_file_limit
-from shared.config import default_data_folder
-from shared.postgres_folder import make_folder
+from shared.config.settings import default_data_folder
+from shared.embedded.folder import make_folder
 
 HOST = "127.0.0.1"
 _SOCKETS = 500

@@ -15,9 +15,9 @@ from cli.options import config_option, config_path, json_option
 from cli.style import Command
 from cli.table import one_line, print_json
 from shared.clock import utc_now
-from shared.config import Config
+from shared.config.settings import Config
 from shared.errors import CannotStart, ConfigError
-from shared.redaction import redact
+from shared.log.redaction import redact
 
 _COLOURS = {Mark.FINE: "green", Mark.ODD: "yellow", Mark.WRONG: "red"}
 

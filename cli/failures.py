@@ -5,7 +5,7 @@ import sys
 import click
 
 from shared.errors import CannotStart, ConfigError, ObservatoryError, Unauthorized
-from shared.redaction import redact
+from shared.log.redaction import redact
 
 _NO_SUCH_TABLE = {"42P01", "42703"}
 

@@ -14,11 +14,11 @@ import migrations
 from cli.preflight import check_database, check_port, raise_file_limit
 from cli.probe import get, reachable
 from collectors import COLLECTORS
-from shared.config import Config, ProviderSettings, ServerSettings
-from shared.embedded import running_url
+from shared.config.settings import Config, ProviderSettings, ServerSettings
+from shared.embedded.folder import MARKER
+from shared.embedded.server import running_url
 from shared.errors import CannotStart, ProviderError
 from shared.freshness import stale_sources
-from shared.postgres_folder import MARKER
 from shared.scope import Scope
 from shared.standing import processes, quarantined, unknown_words
 

@@ -14,7 +14,7 @@ from cli.probe import get, reachable
 from cli.process import Process
 from cli.supervisor import Ended, Stopped, Supervisor
 from cli.welcome import farewell, welcome
-from shared.embedded import Server
+from shared.embedded.server import Server
 from shared.errors import CannotStart
 
 _READY_SECONDS = 60.0

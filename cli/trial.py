@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from cli.failures import Mistaken
 from collectors import COLLECTORS
 from collectors.base import BaseCollector
-from shared.config import ProviderSettings
-from shared.config_mistakes import words as words_of
+from shared.config.mistakes import words as words_of
+from shared.config.settings import ProviderSettings
 from shared.errors import ProviderError, Unauthorized
 from shared.observation import Observation
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from cli.configured import provider_settings, receiver_settings
 from cli.plan import Plan, become_the_stack
 from cli.preflight import check_database, check_port, free_port, raise_file_limit
-from shared.config import load
+from shared.config.settings import load
 from shared.errors import CannotStart
 
 DEFAULT_CONFIG = Path("config.toml")

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Generic, TypeVar
 
-from shared.config import ProviderSettings
+from shared.config.settings import ProviderSettings
 from shared.errors import ProviderError
-from shared.http import Client
+from shared.http.client import Client
+from shared.http.rate_limit import Budget
 from shared.observation import Observation, ObservedJob, Page
-from shared.rate_limit import Budget
 
 Settings = TypeVar("Settings", bound=ProviderSettings)
 

@@ -12,11 +12,11 @@ from pydantic import Field, field_validator
 from collectors.base import BaseCollector, Check, TooManyPages
 from collectors.fields import Fields
 from collectors.github_payload import parse_job, parse_run, parse_runs, with_jobs
-from shared.config import HttpUrl, ProviderSettings
+from shared.config.settings import HttpUrl, ProviderSettings
 from shared.errors import MalformedPayload, ProviderError
-from shared.http import Answer, Client, Limits
+from shared.http.client import Answer, Client, Limits
+from shared.http.rate_limit import Budget
 from shared.observation import Observation, ObservedJob, Page, Unreadable
-from shared.rate_limit import Budget
 from shared.secret import SecretSource
 
 _SCOPE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+")

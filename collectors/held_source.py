@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from shared import credentials, leases, quarantine
 from shared.assignment import assign_pipelines
-from shared.config import ProjectSettings
+from shared.config.settings import ProjectSettings
 from shared.database import limit_waiting
 from shared.errors import CredentialRefused, ProviderError, RateLimited
+from shared.http.rate_limit import Budget
 from shared.leases import Claim, Outcome
 from shared.observation import Observation, Page
-from shared.rate_limit import Budget
 from shared.recorder import Recorded, record
 
 log = structlog.get_logger()

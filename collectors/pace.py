@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.rate_limit import Budget
+from shared.http.rate_limit import Budget
 
 LONGEST_SECONDS = 3600.0
 UNLIMITED_FOLLOW_UPS = 100

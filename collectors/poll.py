@@ -18,7 +18,7 @@ from collectors.held_source import REFUSED_SECONDS, HeldSource
 from collectors.pace import Pace, after_failure, pace
 from shared import credentials
 from shared.clock import utc_now
-from shared.config import ProjectSettings, ProviderSettings
+from shared.config.settings import ProjectSettings, ProviderSettings
 from shared.errors import (
     LeaseLost,
     MalformedPayload,
@@ -28,9 +28,9 @@ from shared.errors import (
     RateLimited,
     Unauthorized,
 )
+from shared.http.rate_limit import Budget
 from shared.leases import Claim, Outcome
 from shared.observation import Observation, Page
-from shared.rate_limit import Budget
 from shared.recorder import Recorded
 from shared.secret import SecretSource, SecretUnavailable, fingerprint
 

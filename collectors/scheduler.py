@@ -22,11 +22,11 @@ from alerts.receiver import open_receivers
 from collectors import COLLECTORS
 from collectors.poll import Poller
 from shared import leases, processes, sources
-from shared import log as logs
 from shared.clock import utc_now
-from shared.config import Config
+from shared.config.settings import Config
 from shared.database import limit_waiting, make_engine
 from shared.errors import CannotStart
+from shared.log import setup as logs
 
 log = structlog.get_logger()
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared.config import ProjectSettings, project_for
+from shared.config.settings import ProjectSettings, project_for
 
 
 def record_projects(session: Session, projects: Sequence[ProjectSettings]) -> None:

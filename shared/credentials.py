@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared.rate_limit import Budget
+from shared.http.rate_limit import Budget
 
 ANONYMOUS = "anonymous"
 

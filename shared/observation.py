@@ -3,7 +3,7 @@
 Collectors make observations, the recorder merges them; neither knows the other. All instants are aware UTC.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from shared.status import CancelReason, Status
@@ -53,6 +53,14 @@ class ObservedJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ParentBuild:
+    """The build of the same instance that started this one, by the provider's ids."""
+
+    pipeline_external_id: str
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """One attempt of one build as seen once.
 
@@ -63,7 +71,9 @@ class Observation:
     `is_finish_guessed` is a property of the provider, not of the moment: True where the API has no finish instant
     (GitHub) and `finished_at` is an upper bound; the recorder keeps the earliest guess and computes the duration as
     `finished_at - started_at`. `jobs` is None when this observation says nothing about jobs, and the *complete* list
-    of the attempt's jobs otherwise. `problems` are the things that looked wrong and were read around, in words.
+    of the attempt's jobs otherwise. `formerly` is the external id under which the provider showed this build before it
+    got its own (a queue item of Jenkins): both are one build. `problems` are the things that looked wrong and were read
+    around, in words.
     """
 
     provider: str
@@ -98,6 +108,8 @@ class Observation:
     author: str | None = None
     event: str | None = None
     progress: float | None = None
+    formerly: str | None = None
+    parent: ParentBuild | None = None
     jobs: tuple[ObservedJob, ...] | None = None
     problems: tuple[str, ...] = ()
 
@@ -113,7 +125,12 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What one answer of a provider yielded: observations to record and rows to quarantine."""
+    """What one answer of a provider yielded: observations to record and rows to quarantine.
+
+    `watermark` is the provider's instant from which the next list may begin once all pages are recorded; None means the
+    newest `queued_at` of the page's builds.
+    """
 
     observations: tuple[Observation, ...] = ()
-    unreadable: tuple[Unreadable, ...] = field(default=())
+    unreadable: tuple[Unreadable, ...] = ()
+    watermark: datetime | None = None

@@ -10,7 +10,7 @@ from pydantic import GetCoreSchemaHandler, SecretStr
 from pydantic_core import CoreSchema, core_schema
 
 from shared.errors import ObservatoryError
-from shared.redaction import register_secret
+from shared.log.redaction import register_secret
 
 LARGEST_BYTES = 64 * 1024
 

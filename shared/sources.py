@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.assignment import assign_pipelines, project_ids, record_projects
-from shared.config import Config, ProviderSettings, project_for
+from shared.config.settings import Config, ProviderSettings, project_for
 from shared.errors import ObservatoryError
 
 

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.orm import Session
 
 import migrations
-from shared import embedded
 from shared.database import libpq_url, make_engine
+from shared.embedded import server as embedded
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alerts import RECEIVERS
 from collectors import COLLECTORS, scheduler
-from shared.config import load
+from shared.config.settings import load
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.scheduler_process"])

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 import migrations
 from shared.database import make_engine
-from shared.embedded import Server
+from shared.embedded.server import Server
 from tests.conftest import Databases
 from tests.factories import NOON, a_build, a_job, minutes
 from tests.shared.test_events import race, real_append

@@ -10,7 +10,7 @@ from pydantic import SecretStr, ValidationError
 from alerts import RECEIVERS
 from alerts.slack import DEADLINE_SECONDS, SlackSettings
 from alerts.slack_message import escape, render, render_plain
-from shared.config import load
+from shared.config.settings import load
 from shared.errors import ConfigError, Rejected
 from tests.alerts.messages import a_message
 from tests.alerts.receivers.slack import SlackStand

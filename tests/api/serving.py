@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from api.app import create_app
 from shared.clock import utc_now
-from shared.config import Config, ServerSettings
+from shared.config.settings import Config, ServerSettings
 from shared.keys import Scope, create_key
 from shared.observation import Observation
 from shared.recorder import record

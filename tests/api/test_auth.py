@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from api.app import create_app
 from api.auth import require_permissions
 from shared.clock import utc_now
-from shared.config import Config, ServerSettings
+from shared.config.settings import Config, ServerSettings
 from shared.database import make_engine
 from shared.errors import CannotStart
 from shared.keys import Scope, authenticate, revoke_key

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from api.app import create_app
-from shared.config import Config
+from shared.config.settings import Config
 from shared.database import make_engine
 from tests.api.serving import serve
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from api.app import create_app
 from api.schemas import BuildsQuery, GroupsQuery, JobsQuery
-from shared.config import Config
+from shared.config.settings import Config
 from shared.database import make_engine
 from shared.keys import Scope
 from tests.api.serving import a_world, many_builds

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from shared.embedded import Server
+from shared.embedded.server import Server
 
 ROOT = Path(__file__).parents[2]
 MANUAL = (ROOT / "docs/operations.md").read_text()

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from shared import sources
 from shared.clock import utc_now
-from shared.config import Config, ProviderSettings
+from shared.config.settings import Config, ProviderSettings
 from shared.recorder import record
 from tests.cli.conftest import Run
 from tests.cli.github import TOKEN, a_github, write_config

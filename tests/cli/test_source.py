@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from shared import sources
-from shared.config import Config, ProviderSettings
+from shared.config.settings import Config, ProviderSettings
 from tests.cli.conftest import Run
 from tests.cli.github import TOKEN, a_github, write_config
 from tests.factories import NOON

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from cli.table import age, print_rows
 from shared import sources
 from shared.clock import utc_now
-from shared.config import Config, ProviderSettings
+from shared.config.settings import Config, ProviderSettings
 from shared.keys import authenticate
 from shared.recorder import record
 from tests.cli.conftest import Run

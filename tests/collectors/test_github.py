@@ -12,9 +12,9 @@ import pytest
 from collectors import COLLECTORS
 from collectors.base import TooManyPages
 from collectors.github import GitHubCollector, GitHubSettings, web_address
-from shared.config import load
+from shared.config.settings import load
 from shared.errors import ConfigError, MalformedPayload, NotFound
-from shared.http import Client, Limits
+from shared.http.client import Client, Limits
 from shared.observation import Page
 from tests.collectors.github_rows import Row, a_job, a_run, at
 from tests.factories import NOON

@@ -7,7 +7,7 @@ import pytest
 
 from collectors.github import GitHubCollector, GitHubSettings
 from shared.errors import MalformedPayload, NotFound, ProviderError, RateLimited, Unauthorized, Unavailable
-from shared.http import Limits
+from shared.http.client import Limits
 from shared.secret import SecretSource
 from simulator import Simulator
 from tests.factories import NOON

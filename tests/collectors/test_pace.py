@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from collectors.pace import UNLIMITED_FOLLOW_UPS, Pace, after_failure, is_due, pace
-from shared.rate_limit import Budget
+from shared.http.rate_limit import Budget
 from tests.factories import NOON, minutes
 
 

@@ -12,7 +12,7 @@ from collectors.fields import Fields
 from collectors.github_payload import with_jobs
 from collectors.github_reading import Reading, parse_any
 from shared.errors import ProviderError, RateLimited
-from shared.http import Client, Limits
+from shared.http.client import Client, Limits
 from shared.observation import Observation, ObservedJob
 from shared.status import Status
 from tests.factories import NOON

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 import migrations
 from shared.database import libpq_url, make_engine
-from shared.embedded import Server
+from shared.embedded.server import Server
 from simulator import Simulator
 from tests.scheduler_process import start_scheduler
 

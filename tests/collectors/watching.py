@@ -12,7 +12,7 @@ from collectors.github import GitHubSettings
 from collectors.poll import Poller
 from shared import leases, sources
 from shared.clock import utc_now
-from shared.config import Config, ProjectSettings
+from shared.config.settings import Config, ProjectSettings
 from shared.leases import Claim
 from shared.secret import SecretSource
 from simulator import Simulator

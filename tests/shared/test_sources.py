@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared import sources
-from shared.config import Config, ProjectSettings, ProviderSettings
+from shared.config.settings import Config, ProjectSettings, ProviderSettings
 from shared.recorder import record
 from tests.factories import NOON, a_build, minutes
 

@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared import sources
-from shared.config import Config, ProviderSettings
+from shared.config.settings import Config, ProviderSettings
 from shared.observation import Observation
 from shared.recorder import record
 from shared.standing import BuildCounts, UnknownWord, build_counts, processes, quarantined, unknown_words

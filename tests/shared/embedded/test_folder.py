@@ -7,9 +7,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from shared.embedded import Server
+from shared.embedded.account import choose_account
+from shared.embedded.server import Server
 from shared.errors import CannotStart
-from shared.postgres_account import choose_account
 
 STOCK = Path("/usr/lib/postgresql/15/bin")
 

@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from shared.config_secrets import is_secret, keys_of
-from shared.redaction import redact
+from shared.config.secrets import is_secret, keys_of
+from shared.log.redaction import redact
 
 Mistakes = list[tuple[str, str]]
 """What is wrong, as (path, words), in the order of the file."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.config import (
+from shared.config.settings import (
     Config,
     ProjectSettings,
     ProviderSettings,

@@ -9,11 +9,11 @@ from pydantic import BaseModel
 
 from alerts import RECEIVERS
 from collectors import COLLECTORS
-from shared.config import SECTIONS, ProjectSettings, load, parse_duration
-from shared.config_secrets import keys_of
-from shared.config_sources import PLAIN_VARIABLES
+from shared.config.files import PLAIN_VARIABLES
+from shared.config.secrets import keys_of
+from shared.config.settings import SECTIONS, ProjectSettings, load, parse_duration
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "config.example.toml"
 PROVIDERS = {kind: collector.settings_class for kind, collector in COLLECTORS.items()}
 

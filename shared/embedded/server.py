@@ -9,13 +9,11 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from shared.errors import CannotStart
-from shared.lifeline import end_with_parent
-from shared.postgres_account import Account, choose_account
-from shared.postgres_binaries import Binaries, binaries_in, reachable, wheel_binaries
-from shared.postgres_folder import Claim, Folder, make_owned, make_socket_folder
-from shared.postgres_process import end_left_overs, read_pid_file
-from shared.postgres_settings import (
+from shared.embedded.account import Account, choose_account
+from shared.embedded.binaries import Binaries, binaries_in, reachable, wheel_binaries
+from shared.embedded.folder import Claim, Folder, make_owned, make_socket_folder
+from shared.embedded.process import end_left_overs, read_pid_file
+from shared.embedded.settings import (
     DATABASE,
     LOCAL_SETTINGS,
     ROLE,
@@ -25,6 +23,8 @@ from shared.postgres_settings import (
     postgresql_conf,
     provisioning,
 )
+from shared.errors import CannotStart
+from shared.lifeline import end_with_parent
 
 LOG_LIMIT_BYTES = 8_000_000
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from shared.authorization import AuthStyle
 from shared.errors import (
     MalformedPayload,
     NotFound,
@@ -15,11 +14,12 @@ from shared.errors import (
     Unauthorized,
     Unavailable,
 )
-from shared.http import Client
-from shared.rate_limit import Budget
+from shared.http.authorization import AuthStyle
+from shared.http.client import Client
+from shared.http.rate_limit import Budget
 from tests.factories import NOON
 from tests.loopback import Loopback, reply
-from tests.shared.http_stand import QUICK, TOKEN, a_client, answers
+from tests.shared.http.stand import QUICK, TOKEN, a_client, answers
 
 
 def test_a_good_answer_comes_with_its_headers_links_and_clock() -> None:

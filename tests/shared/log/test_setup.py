@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import structlog
 
-from shared.log import configure
-from shared.redaction import MASK, register_secret
+from shared.log.redaction import MASK, register_secret
+from shared.log.setup import configure
 from tests.logging_restored import logging_as_it_was
 
 CANARY = "canary-0123456789"
@@ -215,7 +215,7 @@ def test_a_thread_that_dies_says_so_without_its_secrets(written: io.StringIO) ->
 
 PROGRAM = """
 import structlog
-from shared.log import configure
+from shared.log.setup import configure
 configure("info", "auto", "api")
 structlog.get_logger().info("polled", builds=3)
 raise ValueError("https://me:process-secret@ci")

@@ -13,10 +13,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from shared.embedded import LOG_LIMIT_BYTES, Server, running_url
+from shared.embedded.account import choose_account
+from shared.embedded.binaries import binaries_in, reachable, wheel_binaries
+from shared.embedded.server import LOG_LIMIT_BYTES, Server, running_url
 from shared.errors import CannotStart
-from shared.postgres_account import choose_account
-from shared.postgres_binaries import binaries_in, reachable, wheel_binaries
 
 STOCK = Path("/usr/lib/postgresql/15/bin")
 WAIT = 15.0
@@ -128,7 +128,7 @@ def test_root_has_an_unprivileged_account_run_it(place: Path) -> None:
 
 AS_SOMEBODY = """
 import os, sys, pathlib, psycopg, psutil, tempfile
-from shared.embedded import Server
+from shared.embedded.server import Server
 os.setgroups([]); os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[1]))
 with Server(pathlib.Path(sys.argv[3]), binaries=pathlib.Path(sys.argv[4])) as server:
     with psycopg.connect(server.url) as connection:
@@ -174,14 +174,14 @@ def test_programs_the_account_cannot_reach_are_copied_once_and_no_permission_is_
     _link_tree(wheel.folder.parents[2], site)
     code = (
         "import pathlib, psycopg, sys\n"
-        "from shared.embedded import Server\n"
+        "from shared.embedded.server import Server\n"
         f"for _ in range(2):\n    with Server(pathlib.Path({str(place / 'data')!r})) as server:\n"
         "        psycopg.connect(server.url).close()\n"
     )
 
     answer = subprocess.run(
         [sys.executable, "-c", code],
-        env=os.environ | {"PYTHONPATH": f"{site}:{Path(__file__).parents[2]}"},
+        env=os.environ | {"PYTHONPATH": f"{site}:{Path(__file__).parents[3]}"},
         capture_output=True,
         text=True,
         check=False,
@@ -206,7 +206,7 @@ def _link_tree(site: Path, target: Path) -> None:
 
 def test_two_starts_at_once_give_one_server(place: Path) -> None:
     command = [sys.executable, "-c", RACER, str(place / "data")]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     racers = [
         subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(2)
@@ -221,7 +221,7 @@ def test_two_starts_at_once_give_one_server(place: Path) -> None:
 
 RACER = """
 import pathlib, sys
-from shared.embedded import Server
+from shared.embedded.server import Server
 from shared.errors import CannotStart
 server = Server(pathlib.Path(sys.argv[1]))
 try:
@@ -295,7 +295,7 @@ def test_a_pid_file_whose_number_is_somebody_elses_now_is_removed(place: Path) -
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
 def test_it_ends_when_the_process_that_started_it_is_killed(place: Path) -> None:
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     with subprocess.Popen(
         [sys.executable, "-c", RACER.replace('print("started"', "print(server.pid"), str(place / "data")],
         env=environment,

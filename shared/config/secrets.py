@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, SecretStr
 
-from shared.redaction import looks_like_secret
+from shared.log.redaction import looks_like_secret
 from shared.secret import SecretSource, SecretUnavailable
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

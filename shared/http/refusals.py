@@ -14,7 +14,7 @@ from shared.errors import (
     Unauthorized,
     Unavailable,
 )
-from shared.rate_limit import pause
+from shared.http.rate_limit import pause
 
 _LONGEST_QUOTE = 200
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd]+")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.rate_limit import Budget, pause, read_budget
+from shared.http.rate_limit import Budget, pause, read_budget
 from tests.factories import NOON
 
 SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again"

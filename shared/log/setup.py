@@ -11,8 +11,8 @@ from typing import Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from shared.log_cleaning import clean_fields, escape_fields, to_json
-from shared.redaction import register_secret
+from shared.log.cleaning import clean_fields, escape_fields, to_json
+from shared.log.redaction import register_secret
 
 __all__ = ["configure", "register_secret"]
 

@@ -16,14 +16,14 @@ import structlog
 import tenacity
 from pydantic import SecretStr
 
-from shared.authorization import AuthStyle, authorization
-from shared.body import TooLarge, Truncated, parse_json, read_limited
 from shared.clock import utc_now
-from shared.deadline import DeadlineBackend, DeadlinePassedError, deadline
 from shared.errors import MalformedPayload, Unavailable
-from shared.rate_limit import Budget, read_budget, server_date
-from shared.refusals import PassingTrouble, refusal
-from shared.trust import trusted
+from shared.http.authorization import AuthStyle, authorization
+from shared.http.body import TooLarge, Truncated, parse_json, read_limited
+from shared.http.deadline import DeadlineBackend, DeadlinePassedError, deadline
+from shared.http.rate_limit import Budget, read_budget, server_date
+from shared.http.refusals import PassingTrouble, refusal
+from shared.http.trust import trusted
 
 log = structlog.get_logger()
 

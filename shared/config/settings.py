@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
-from shared.config_mistakes import Mistakes, did_you_mean
-from shared.config_sources import overlay_environment, read_toml
-from shared.config_tables import TableReader
+from shared.config.files import overlay_environment, read_toml
+from shared.config.mistakes import Mistakes, did_you_mean
+from shared.config.tables import TableReader
 from shared.errors import ConfigError
 
 DEFAULT_PROJECT = "default"

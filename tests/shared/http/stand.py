@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from shared.http import Client, Limits
+from shared.http.client import Client, Limits
 from tests.factories import NOON
 from tests.loopback import Heard, Loopback
 

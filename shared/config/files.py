@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from shared.config_mistakes import Mistakes, did_you_mean
-from shared.config_secrets import is_secret, keys_of
+from shared.config.mistakes import Mistakes, did_you_mean
+from shared.config.secrets import is_secret, keys_of
 from shared.errors import ConfigError
 
 Origins = dict[tuple[str, str], str]

@@ -82,7 +82,10 @@ class Claim:
         self._lock = _lock(home)
         marker = home / MARKER
         if not marker.exists():
-            marker.write_text(json.dumps({"made_by": "build-observatory", "layout": _LAYOUT}) + "\n")
+            # Whole or not at all: another start may be reading it right now, and a crash must not leave half of it.
+            draft = marker.with_suffix(".draft")
+            draft.write_text(json.dumps({"made_by": "build-observatory", "layout": _LAYOUT}) + "\n")
+            draft.replace(marker)
 
     def release(self) -> None:
         """Lets the next process have the folder."""

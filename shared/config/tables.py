@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from shared.config_mistakes import Mistakes, explain, path_of
-from shared.config_secrets import resolve_secrets
-from shared.config_sources import Origins
+from shared.config.files import Origins
+from shared.config.mistakes import Mistakes, explain, path_of
+from shared.config.secrets import resolve_secrets
 
 Settings = TypeVar("Settings", bound=BaseModel)
 

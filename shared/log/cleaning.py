@@ -10,7 +10,7 @@ from typing import Any
 
 from structlog.typing import EventDict, WrappedLogger
 
-from shared.redaction import MASK, redact
+from shared.log.redaction import MASK, redact
 
 _Container = Mapping[Any, object] | list[object] | tuple[object, ...] | set[object] | frozenset[object]
 

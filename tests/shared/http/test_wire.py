@@ -12,16 +12,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from shared.body import Impossible
 from shared.errors import (
     CannotStart,
     MalformedPayload,
     ProviderError,
     Unavailable,
 )
-from shared.http import Client, Limits
+from shared.http.body import Impossible
+from shared.http.client import Client, Limits
 from tests.loopback import Heard, Loopback, reply
-from tests.shared.http_stand import CERTIFICATES, QUICK, TOKEN, a_client, answers
+from tests.shared.http.stand import CERTIFICATES, QUICK, TOKEN, a_client, answers
 
 
 @pytest.mark.parametrize("dripped", ["headers", "body"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.redaction import MASK, looks_like_secret, redact, register_secret
+from shared.log.redaction import MASK, looks_like_secret, redact, register_secret
 from shared.secret import SecretSource
 
 BODY = "0123456789abcdefghijABCDEFGHIJ012345"

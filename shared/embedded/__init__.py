@@ -1,0 +1,1 @@
+"""A private PostgreSQL: its binaries, its account, its folder, its process."""

@@ -1,0 +1,1 @@
+"""Logs as events, without secrets, for people or for machines."""

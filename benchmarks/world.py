@@ -24,11 +24,10 @@ def fill(engine: Engine, builds: int) -> None:
     statements = [
         "INSERT INTO instances (name, provider, base_url) VALUES ('github.com', 'github', 'https://api.github.com')",
         "INSERT INTO sources (instance_id, scope, baseline_at) VALUES (1, 'acme/web', now())",
-        """INSERT INTO repositories (instance_id, external_id, name, default_branch, named_at)
-           SELECT 1, n::text, 'acme/repository-' || n, 'main', :start FROM generate_series(0, 19) n""",
-        """INSERT INTO pipelines (instance_id, external_id, project_id, source_id, repository_id, name, default_branch,
-                                  named_at)
-           SELECT 1, n % 20 || '/' || n, 1, 1, 1 + n % 20, 'pipeline ' || n, 'main', :start
+        """INSERT INTO repositories (instance_id, external_id, name, default_branch)
+           SELECT 1, n::text, 'acme/repository-' || n, 'main' FROM generate_series(0, 19) n""",
+        """INSERT INTO pipelines (instance_id, external_id, project_id, source_id, repository_id, name, default_branch)
+           SELECT 1, n % 20 || '/' || n, 1, 1, 1 + n % 20, 'pipeline ' || n, 'main'
            FROM generate_series(0, :pipelines - 1) n ORDER BY n""",
         """INSERT INTO branches (repository_id, name)
            SELECT r.id, 'branch-' || n FROM repositories r, generate_series(0, 49) n""",

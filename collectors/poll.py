@@ -201,21 +201,21 @@ def _list(collector: BaseCollector[Any], held: HeldSource, progress: _Progress) 
     """Record the list page by page; the watermark moves only after all of it is committed."""
     text_before = progress.cursor.get("watermark")
     watermark = None if text_before is None else datetime.fromisoformat(text_before)
-    newest = [] if watermark is None else [watermark]
+    reached = [] if watermark is None else [watermark]
     since = _beginning(progress) if watermark is None else watermark - OVERLAP
     try:
         for page in collector.list_recent_builds(since):
             progress.recorded += held.record_page(page)
             progress.seen |= {build.external_id: build for build in page.observations}
-            newest += [build.queued_at for build in page.observations]
+            reached += [page.watermark] if page.watermark else [build.queued_at for build in page.observations]
     except TooManyPages as error:
         # The first collection may stop early: what lies further back is the past. Later it would be a gap.
         if watermark is not None:
             raise
         log.warning("first collection cut short", reason=str(error))
-    if newest:
+    if reached:
         # A provider whose clock is ahead must not pull the watermark past builds still to come.
-        progress.cursor["watermark"] = min(max(newest), utc_now()).isoformat()
+        progress.cursor["watermark"] = min(max(reached), utc_now()).isoformat()
     progress.cursor["turn"] = progress.cursor.get("turn", 0) + 1
 
 

@@ -146,7 +146,7 @@ class Source(Base):
 
 
 class Repository(Base):
-    """What builds are built from; named by the newest build that named it."""
+    """What builds are built from; called what the newest build called it."""
 
     __tablename__ = "repositories"
     __table_args__ = (UniqueConstraint("instance_id", "external_id"),)
@@ -157,7 +157,6 @@ class Repository(Base):
     name: Mapped[str]
     url: Mapped[str | None]
     default_branch: Mapped[str | None]
-    named_at: Mapped[datetime]
 
 
 class Branch(Base):
@@ -201,7 +200,6 @@ class Pipeline(Base):
     name: Mapped[str]
     url: Mapped[str | None]
     default_branch: Mapped[str | None]
-    named_at: Mapped[datetime]
     created_at: Mapped[datetime] = _now()
 
 
@@ -219,6 +217,7 @@ class Build(Base):
         Index("ix_builds_pipeline_newest", "pipeline_id", desc("queued_at"), desc("id")),
         Index("ix_builds_status_newest", "status", desc("queued_at"), desc("id")),
         Index("ix_builds_open", "pipeline_id", postgresql_where=text("NOT is_finished")),
+        Index("ix_builds_formerly", "pipeline_id", "formerly", postgresql_where=text("formerly IS NOT NULL")),
         Index("ix_builds_rerun", "pipeline_id", postgresql_where=text("attempt > 1")),
         _status_check("status"),
         {"postgresql_with": {"fillfactor": 85}},
@@ -228,6 +227,7 @@ class Build(Base):
     pipeline_id: Mapped[int] = mapped_column(ForeignKey("pipelines.id"))
     project_id: Mapped[int]
     external_id: Mapped[str]
+    formerly: Mapped[str | None]
     number: Mapped[int | None]
     attempt: Mapped[int] = mapped_column(Integer)
     version: Mapped[int] = mapped_column(Integer, server_default=text("0"))

@@ -7,7 +7,7 @@ beat the committed state can never beat a later one.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import orjson
 from sqlalchemy.orm import Session
@@ -60,9 +60,10 @@ def _layers(observations: Sequence[Observation]) -> Iterable[list[Observation]]:
     layers: list[list[Observation]] = []
     depth: dict[tuple[str, str, int], int] = {}
     for observation in observations:
-        identity = (observation.pipeline_external_id, observation.external_id, observation.attempt)
-        layer = depth.get(identity, 0)
-        depth[identity] = layer + 1
+        names = {observation.external_id, observation.formerly or observation.external_id}
+        identities = [(observation.pipeline_external_id, name, observation.attempt) for name in names]
+        layer = max(depth.get(identity, 0) for identity in identities)
+        depth.update(dict.fromkeys(identities, layer + 1))
         if layer == len(layers):
             layers.append([])
         layers[layer].append(observation)
@@ -77,35 +78,39 @@ def _record_rows(
     *,
     is_backfill: bool,
 ) -> Recorded:
-    page = _json(rows)
-    changed = session.execute(recorder_sql.CHANGED, {"page": page, "instance": instance_id}).all()
+    given: dict[str, object] = {"page": _json(rows), "instance": instance_id}
+    if any(row["formerly"] for row in rows):
+        session.execute(recorder_sql.REKEY, given)
+    changed = session.execute(recorder_sql.CHANGED, given).all()
     if not changed:
         return Recorded()
-    if len(changed) < len(rows):
-        page = _json([rows[change.ordinal] for change in changed])
-    given = {"page": page, "instance": instance_id}
+    for change in changed:
+        rows[change.ordinal]["external_id"] = change.external_id or rows[change.ordinal]["external_id"]
+    rows = [rows[change.ordinal] for change in changed]
+    given["page"] = _json(rows)
     new_pipelines = 0
     if any(change.needs_names for change in changed):
-        new_pipelines = _record_names(session, given, source_id)
-    inserted = []
-    if any(change.is_new for change in changed):
-        inserted = list(session.scalars(recorder_sql.INSERT_BUILDS, given))
-    session.execute(recorder_sql.LOCK_BUILDS, given)
+        new_pipelines = session.execute(recorder_sql.NAMES, given | {"source": source_id}).scalar_one()
+    inserted = _insert_and_lock(session, given, rows, is_any_new=any(change.build_id is None for change in changed))
     merged = session.execute(recorder_sql.MERGE, given | {"inserted": inserted}).one()
-    if any(rows[change.ordinal]["has_jobs"] for change in changed):
+    if any(row["has_jobs"] for row in rows):
         session.execute(recorder_sql.MERGE_JOBS, given)
     if merged.transitions:
         events.append(session, merged.document, is_backfill=is_backfill)
     return Recorded(len(changed), merged.transitions, new_pipelines)
 
 
-def _record_names(session: Session, given: dict[str, object], source_id: int | None) -> int:
-    """Repositories, pipelines, branches and commits the page names; returns how many pipelines are new."""
-    session.execute(recorder_sql.REPOSITORIES, given)
-    pipelines = session.execute(recorder_sql.PIPELINES, given | {"source": source_id})
-    session.execute(recorder_sql.BRANCHES, given)
-    session.execute(recorder_sql.COMMITS, given)
-    return sum(row.is_new for row in pipelines)
+def _insert_and_lock(
+    session: Session, given: dict[str, object], rows: list[dict[str, object]], *, is_any_new: bool
+) -> list[int]:
+    """Insert the builds that are new and lock those that are not; returns the ids of the inserted ones."""
+    inserted = list(session.scalars(recorder_sql.INSERT_BUILDS, given)) if is_any_new else []
+    builds = {(row["pipeline"], row["external_id"]) for row in rows}
+    if len(inserted) < len(builds):
+        pipelines, external_ids = zip(*sorted(builds), strict=True)
+        names = {"pipelines": list(pipelines), "external_ids": list(external_ids), "instance": given["instance"]}
+        session.execute(recorder_sql.LOCK_BUILDS, names)
+    return inserted
 
 
 def _json(rows: list[dict[str, object]]) -> str:
@@ -124,6 +129,7 @@ def _row(ordinal: int, seen: Observation) -> dict[str, object]:
         "repository_name": seen.repository_name,
         "repository_url": seen.repository_url,
         "external_id": seen.external_id,
+        "formerly": seen.formerly,
         "number": seen.number,
         "attempt": seen.attempt,
         "merge_key": _whole_key(seen),
@@ -147,6 +153,7 @@ def _row(ordinal: int, seen: Observation) -> dict[str, object]:
         "committed_at": seen.committed_at,
         "author": seen.author,
         "event": seen.event,
+        "metadata": None if seen.parent is None else {"parent": asdict(seen.parent)},
         "has_jobs": seen.jobs is not None,
         "jobs": None if seen.jobs is None else [_job_row(job) for job in seen.jobs],
     }

@@ -11,12 +11,12 @@ PAGE = """
     page AS (
         SELECT * FROM json_to_recordset(CAST(:page AS json)) AS p (
             ordinal int, pipeline text, pipeline_name text, pipeline_url text, default_branch text,
-            repository text, repository_name text, repository_url text, external_id text, number bigint,
+            repository text, repository_name text, repository_url text, external_id text, formerly text, number bigint,
             attempt int, merge_key bigint[], status text, raw_status text, is_finished boolean, is_unstable boolean,
             cancel_reason text, queued_at timestamptz, started_at timestamptz, finished_at timestamptz,
             is_finish_guessed boolean, duration_seconds float, queued_seconds float, progress float, web_url text,
             branch text, commit_sha text, commit_message text, commit_author text, committed_at timestamptz,
-            author text, event text, has_jobs boolean, jobs json))
+            author text, event text, metadata jsonb, has_jobs boolean, jobs json))
 """
 
 JOB = """
@@ -39,6 +39,8 @@ _FILLS = """
     OR b.author IS NULL AND p.author IS NOT NULL
     OR b.event IS NULL AND p.event IS NOT NULL
     OR b.number IS NULL AND p.number IS NOT NULL
+    OR b.formerly IS NULL AND p.formerly IS NOT NULL
+    OR b.metadata IS NULL AND p.metadata IS NOT NULL
     OR p.web_url > coalesce(a.web_url, '')
 """
 
@@ -49,79 +51,118 @@ _NEEDS_JOBS = f"""
         WHERE k.id IS NULL OR {_JOB_BEATS}))
 """
 
+REKEY = text(f"""
+    WITH {PAGE},
+    queued AS (
+        SELECT b.id, p.external_id, p.formerly
+        FROM page p
+        JOIN pipelines l ON l.instance_id = :instance AND l.external_id = p.pipeline
+        JOIN builds b ON b.pipeline_id = l.id AND b.external_id = p.formerly
+        WHERE NOT EXISTS (SELECT FROM builds n WHERE n.pipeline_id = l.id AND n.external_id = p.external_id)
+        ORDER BY b.id FOR NO KEY UPDATE OF b
+    )
+    UPDATE builds b SET external_id = q.external_id, formerly = q.formerly FROM queued q WHERE b.id = q.id
+""")
+"""A build that was known by another id (a queue item) gets its own, and keeps its row, its attempts and its events."""
+
 CHANGED = text(f"""
     WITH {PAGE}
-    SELECT p.ordinal, b.id IS NULL AS is_new,
+    SELECT p.ordinal, b.id AS build_id, b.external_id,
            b.id IS NULL OR b.branch IS NULL OR b.commit_sha IS NULL AS needs_names
     FROM page p
     LEFT JOIN pipelines l ON l.instance_id = :instance AND l.external_id = p.pipeline
-    LEFT JOIN builds b ON b.pipeline_id = l.id AND b.external_id = p.external_id
+    LEFT JOIN LATERAL (
+        SELECT * FROM builds b WHERE b.pipeline_id = l.id AND b.external_id = p.external_id
+        UNION ALL
+        SELECT * FROM builds b WHERE b.pipeline_id = l.id AND b.formerly = p.external_id
+        LIMIT 1
+    ) b ON true
     LEFT JOIN attempts a ON a.build_id = b.id AND a.number = p.attempt
     WHERE a.build_id IS NULL OR {_BEATS} OR {_EARLIER_FINISH} OR {_FILLS} OR {_NEEDS_JOBS}
        OR p.queued_seconds < coalesce(a.queued_seconds, 'infinity')
     ORDER BY p.ordinal
 """)
-"""The rows of the page that would change anything: (ordinal, is_new, needs_names)."""
+"""The rows of the page that would change anything, each with its build where there is one.
 
-REPOSITORIES = text(f"""
-    WITH {PAGE}
-    INSERT INTO repositories AS r (instance_id, external_id, name, url, default_branch, named_at)
-    SELECT DISTINCT ON (p.repository)
-           :instance, p.repository, p.repository_name, p.repository_url, p.default_branch, p.queued_at
-    FROM page p WHERE p.repository IS NOT NULL AND p.repository_name IS NOT NULL
-    ORDER BY p.repository, p.queued_at DESC, p.repository_name DESC
-    ON CONFLICT (instance_id, external_id) DO UPDATE
-    SET name = excluded.name, url = coalesce(excluded.url, r.url), named_at = excluded.named_at,
-        default_branch = coalesce(excluded.default_branch, r.default_branch)
-    WHERE (excluded.named_at, excluded.name) > (r.named_at, r.name)
-""")
-"""Each repository under the name its newest build gave it: a rename arrives, an old build does not undo it."""
+`external_id` is the build's own: a late word about a queue item is about the build that it became.
+"""
 
-PIPELINES = text(f"""
-    WITH {PAGE}
-    INSERT INTO pipelines AS l (instance_id, external_id, project_id, source_id, repository_id, name, url,
-                                default_branch, named_at)
-    SELECT DISTINCT ON (p.pipeline)
-           :instance, p.pipeline, coalesce(s.project_id, 1), s.id, r.id, p.pipeline_name, p.pipeline_url,
-           p.default_branch, p.queued_at
-    FROM page p
-    LEFT JOIN sources s ON s.id = :source
-    LEFT JOIN repositories r ON r.instance_id = :instance AND r.external_id = p.repository
-    ORDER BY p.pipeline, p.queued_at DESC, p.pipeline_name DESC
-    ON CONFLICT (instance_id, external_id) DO UPDATE
-    SET name = excluded.name, url = coalesce(excluded.url, l.url), named_at = excluded.named_at,
-        default_branch = coalesce(excluded.default_branch, l.default_branch),
-        source_id = coalesce(excluded.source_id, l.source_id),
-        repository_id = coalesce(excluded.repository_id, l.repository_id)
-    WHERE (excluded.named_at, excluded.name) > (l.named_at, l.name)
-    RETURNING xmax = 0 AS is_new
+# A name belongs to the newest build that used it. So a name that differs is taken only while no newer build is stored:
+# a rename arrives with its first build, and an old build read later does not undo it.
+NAMES = text(f"""
+    WITH {PAGE},
+    repositories_named AS (
+        INSERT INTO repositories AS r (instance_id, external_id, name, url, default_branch)
+        SELECT DISTINCT ON (p.repository)
+               :instance, p.repository, p.repository_name, p.repository_url, p.default_branch
+        FROM page p
+        LEFT JOIN repositories k ON k.instance_id = :instance AND k.external_id = p.repository
+        WHERE p.repository IS NOT NULL AND p.repository_name IS NOT NULL
+          AND (k.id IS NULL
+               OR (k.name, k.url, k.default_branch) IS DISTINCT FROM
+                  (p.repository_name, coalesce(p.repository_url, k.url), coalesce(p.default_branch, k.default_branch))
+               AND NOT EXISTS (SELECT FROM pipelines l JOIN builds b ON b.pipeline_id = l.id
+                               WHERE l.repository_id = k.id AND b.queued_at > p.queued_at))
+        ORDER BY p.repository, p.queued_at DESC, p.repository_name DESC
+        ON CONFLICT (instance_id, external_id) DO UPDATE
+        SET name = excluded.name, url = coalesce(excluded.url, r.url),
+            default_branch = coalesce(excluded.default_branch, r.default_branch)
+        RETURNING id, external_id
+    ),
+    repository_ids AS (
+        SELECT id, external_id FROM repositories
+        WHERE instance_id = :instance AND external_id IN (SELECT repository FROM page)
+        UNION SELECT id, external_id FROM repositories_named
+    ),
+    pipelines_named AS (
+        INSERT INTO pipelines AS l (instance_id, external_id, project_id, source_id, repository_id, name, url,
+                                    default_branch)
+        SELECT DISTINCT ON (p.pipeline)
+               :instance, p.pipeline, coalesce(s.project_id, 1), s.id, r.id, p.pipeline_name, p.pipeline_url,
+               p.default_branch
+        FROM page p
+        LEFT JOIN sources s ON s.id = :source
+        LEFT JOIN repository_ids r ON r.external_id = p.repository
+        LEFT JOIN pipelines k ON k.instance_id = :instance AND k.external_id = p.pipeline
+        WHERE k.id IS NULL
+           OR (k.name, k.url, k.default_branch, k.source_id, k.repository_id) IS DISTINCT FROM
+              (p.pipeline_name, coalesce(p.pipeline_url, k.url), coalesce(p.default_branch, k.default_branch),
+               coalesce(s.id, k.source_id), coalesce(r.id, k.repository_id))
+           AND NOT EXISTS (SELECT FROM builds b WHERE b.pipeline_id = k.id AND b.queued_at > p.queued_at)
+        ORDER BY p.pipeline, p.queued_at DESC, p.pipeline_name DESC
+        ON CONFLICT (instance_id, external_id) DO UPDATE
+        SET name = excluded.name, url = coalesce(excluded.url, l.url),
+            default_branch = coalesce(excluded.default_branch, l.default_branch),
+            source_id = coalesce(excluded.source_id, l.source_id),
+            repository_id = coalesce(excluded.repository_id, l.repository_id)
+        RETURNING xmax = 0 AS is_new
+    ),
+    branches_named AS (
+        INSERT INTO branches (repository_id, name)
+        SELECT DISTINCT r.id, p.branch
+        FROM page p JOIN repository_ids r ON r.external_id = p.repository
+        WHERE p.branch IS NOT NULL
+          AND NOT EXISTS (SELECT FROM branches k WHERE k.repository_id = r.id AND k.name = p.branch)
+        ORDER BY r.id, p.branch
+        ON CONFLICT DO NOTHING
+    ),
+    commits_named AS (
+        INSERT INTO commits AS c (repository_id, sha, message, author, committed_at)
+        SELECT DISTINCT ON (r.id, p.commit_sha)
+               r.id, p.commit_sha, p.commit_message, p.commit_author, p.committed_at
+        FROM page p JOIN repository_ids r ON r.external_id = p.repository
+        WHERE p.commit_sha IS NOT NULL
+        ORDER BY r.id, p.commit_sha, p.committed_at NULLS LAST
+        ON CONFLICT (repository_id, sha) DO UPDATE
+        SET message = coalesce(c.message, excluded.message), author = coalesce(c.author, excluded.author),
+            committed_at = coalesce(c.committed_at, excluded.committed_at)
+        WHERE c.message IS NULL AND excluded.message IS NOT NULL
+           OR c.author IS NULL AND excluded.author IS NOT NULL
+           OR c.committed_at IS NULL AND excluded.committed_at IS NOT NULL
+    )
+    SELECT count(*) FILTER (WHERE is_new) FROM pipelines_named
 """).bindparams(bindparam("source", type_=BigInteger()))
-"""Each pipeline under the name its newest build gave it; `is_new` tells the inserted ones."""
-
-_WITH_REPOSITORY = "JOIN repositories r ON r.instance_id = :instance AND r.external_id = p.repository"
-
-BRANCHES = text(f"""
-    WITH {PAGE}
-    INSERT INTO branches (repository_id, name)
-    SELECT DISTINCT r.id, p.branch FROM page p {_WITH_REPOSITORY} WHERE p.branch IS NOT NULL
-    ORDER BY r.id, p.branch
-    ON CONFLICT DO NOTHING
-""")
-
-COMMITS = text(f"""
-    WITH {PAGE}
-    INSERT INTO commits AS c (repository_id, sha, message, author, committed_at)
-    SELECT DISTINCT ON (r.id, p.commit_sha)
-           r.id, p.commit_sha, p.commit_message, p.commit_author, p.committed_at
-    FROM page p {_WITH_REPOSITORY} WHERE p.commit_sha IS NOT NULL
-    ORDER BY r.id, p.commit_sha, p.committed_at NULLS LAST
-    ON CONFLICT (repository_id, sha) DO UPDATE
-    SET message = coalesce(c.message, excluded.message), author = coalesce(c.author, excluded.author),
-        committed_at = coalesce(c.committed_at, excluded.committed_at)
-    WHERE c.message IS NULL AND excluded.message IS NOT NULL
-       OR c.author IS NULL AND excluded.author IS NOT NULL
-       OR c.committed_at IS NULL AND excluded.committed_at IS NOT NULL
-""")
+"""Repositories, pipelines, branches and commits that the page names; returns how many pipelines are new."""
 
 # No provider lets a run live longer (GitHub: 35 days); beyond it, and below zero, a clock was wrong: unknown, never 0.
 _DURATION = """
@@ -131,17 +172,18 @@ _DURATION = """
 
 INSERT_BUILDS = text(f"""
     WITH {PAGE}
-    INSERT INTO builds (pipeline_id, project_id, external_id, number, attempt, version, status, raw_status,
+    INSERT INTO builds (pipeline_id, project_id, external_id, formerly, number, attempt, version, status, raw_status,
                         is_finished, is_unstable, cancel_reason, pipeline_name, branch, commit_sha, commit_message,
                         author, event, queued_at, started_at, finished_at, duration_seconds, queued_seconds, progress,
-                        web_url, merge_key)
+                        web_url, metadata, merge_key)
     SELECT DISTINCT ON (l.id, p.external_id)
-           l.id, l.project_id, p.external_id, max(p.number) OVER build, p.attempt, count(*) OVER build,
+           l.id, l.project_id, p.external_id, max(p.formerly) OVER build, max(p.number) OVER build, p.attempt,
+           count(*) OVER build,
            p.status, p.raw_status, p.is_finished, p.is_unstable, p.cancel_reason, p.pipeline_name,
            max(p.branch) OVER build, max(p.commit_sha) OVER build, max(p.commit_message) OVER build,
            max(p.author) OVER build, max(p.event) OVER build, min(p.queued_at) OVER build,
            p.started_at, p.finished_at, {_DURATION.format("p", "p.finished_at", "p.started_at")}, p.queued_seconds,
-           p.progress, p.web_url, p.merge_key
+           p.progress, p.web_url, (max(p.metadata::text) OVER build)::jsonb, p.merge_key
     FROM page p
     JOIN pipelines l ON l.instance_id = :instance AND l.external_id = p.pipeline
     WHERE NOT EXISTS (SELECT FROM builds b WHERE b.pipeline_id = l.id AND b.external_id = p.external_id)
@@ -158,9 +200,13 @@ _KNOWN = """
     JOIN builds b ON b.pipeline_id = l.id AND b.external_id = p.external_id
 """
 
-LOCK_BUILDS = text(f"""
-    WITH {PAGE}
-    SELECT count(*) FROM (SELECT b.id {_KNOWN} ORDER BY b.id FOR NO KEY UPDATE OF b) locked
+LOCK_BUILDS = text("""
+    SELECT count(*) FROM (
+        SELECT b.id
+        FROM unnest(CAST(:pipelines AS text[]), CAST(:external_ids AS text[])) AS p (pipeline, external_id)
+        JOIN pipelines l ON l.instance_id = :instance AND l.external_id = p.pipeline
+        JOIN builds b ON b.pipeline_id = l.id AND b.external_id = p.external_id
+        ORDER BY b.id FOR NO KEY UPDATE OF b) locked
 """)
 """Lock the page's builds; the old state is read by the next statement, whose snapshot is taken under these locks."""
 
@@ -182,7 +228,8 @@ MERGE = text(f"""
                p.is_finish_guessed, p.progress,
                least(p.queued_seconds, a.queued_seconds) AS queued_seconds,
                greatest(a.web_url, p.web_url) AS web_url, coalesce(a.has_jobs, false) OR p.has_jobs AS has_jobs,
-               p.queued_at, p.number, p.branch, p.commit_sha, p.commit_message, p.author, p.event,
+               p.queued_at, p.number, p.branch, p.commit_sha, p.commit_message, p.author, p.event, p.formerly,
+               p.metadata,
                CASE WHEN b.id = ANY(:inserted) THEN 0 ELSE b.version END AS version,
                b.id = ANY(:inserted) AS is_new_build, b.attempt AS head,
                greatest(b.attempt, max(p.attempt) OVER (PARTITION BY b.id)) AS new_head
@@ -230,7 +277,7 @@ MERGE = text(f"""
     filled AS (
         SELECT build_id, bool_or(is_new_build) AS is_new_build, max(number) AS number, max(branch) AS branch,
                max(commit_sha) AS commit_sha, max(commit_message) AS commit_message, max(author) AS author,
-               max(event) AS event
+               max(event) AS event, max(formerly) AS formerly, max(metadata::text)::jsonb AS metadata
         FROM merged GROUP BY build_id
     ),
     builds_written AS (
@@ -250,6 +297,7 @@ MERGE = text(f"""
             commit_sha = coalesce(b.commit_sha, f.commit_sha),
             commit_message = coalesce(b.commit_message, f.commit_message),
             author = coalesce(b.author, f.author), event = coalesce(b.event, f.event),
+            formerly = coalesce(b.formerly, f.formerly), metadata = coalesce(b.metadata, f.metadata),
             web_url = CASE WHEN h.build_id IS NULL THEN b.web_url ELSE h.web_url END,
             recorded_at = clock_timestamp()
         FROM filled f

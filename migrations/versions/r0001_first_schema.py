@@ -135,7 +135,6 @@ def _named() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("url", sa.Text(), nullable=True),
         sa.Column("default_branch", sa.Text(), nullable=True),
-        sa.Column("named_at", INSTANT, nullable=False),
         sa.ForeignKeyConstraint(["instance_id"], ["instances.id"], name=op.f("fk_repositories_instance_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_repositories")),
         sa.UniqueConstraint("instance_id", "external_id", name=op.f("uq_repositories_instance_id_external_id")),
@@ -169,7 +168,6 @@ def _named() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("url", sa.Text(), nullable=True),
         sa.Column("default_branch", sa.Text(), nullable=True),
-        sa.Column("named_at", INSTANT, nullable=False),
         sa.Column("created_at", INSTANT, server_default=NOW, nullable=False),
         sa.ForeignKeyConstraint(["instance_id"], ["instances.id"], name=op.f("fk_pipelines_instance_id")),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_pipelines_project_id")),
@@ -190,6 +188,7 @@ def _built() -> None:
         sa.Column("pipeline_id", sa.BigInteger(), nullable=False),
         sa.Column("project_id", sa.BigInteger(), nullable=False),
         sa.Column("external_id", sa.Text(), nullable=False),
+        sa.Column("formerly", sa.Text(), nullable=True),
         sa.Column("number", sa.BigInteger(), nullable=True),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), server_default=sa.text("0"), nullable=False),
@@ -231,6 +230,13 @@ def _built() -> None:
         "builds",
         ["pipeline_id", sa.literal_column("queued_at DESC"), sa.literal_column("id DESC")],
         unique=False,
+    )
+    op.create_index(
+        "ix_builds_formerly",
+        "builds",
+        ["pipeline_id", "formerly"],
+        unique=False,
+        postgresql_where=sa.text("formerly IS NOT NULL"),
     )
     op.create_index("ix_builds_rerun", "builds", ["pipeline_id"], unique=False, postgresql_where=sa.text("attempt > 1"))
     op.create_index(

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared.observation import Observation
+from shared.observation import Observation, ParentBuild
 from shared.recorder import Recorded, record
 from tests.factories import NOON, a_build, a_job, minutes
 
@@ -169,3 +169,46 @@ def test_a_queue_time_learnt_later_is_added(ledger: Ledger, seconds: int) -> Non
     ledger.see(replace(build, queued_seconds=float(seconds)))
 
     assert ledger.rows("builds", "external_id", "queued_seconds") == [("100", seconds)]
+
+
+def test_a_queue_item_and_its_build_are_one_build_whichever_is_seen_first(ledger: Ledger) -> None:
+    queued = a_build("queued", external_id="queue/7", number=None)
+    started = a_build("running", external_id="job/1@1", formerly="queue/7", number=1)
+    late = a_build("running", external_id="job/2@2", formerly="queue/8", number=2)
+    ledger.see(queued)
+    ledger.see(started)
+    ledger.see(late)
+    ledger.see(queued, a_build("queued", external_id="queue/8", number=None))
+
+    assert ledger.rows("builds", "external_id", "number", "status", "formerly") == [
+        ("job/1@1", 1, "running", "queue/7"),
+        ("job/2@2", 2, "running", "queue/8"),
+    ]
+    assert [row[1:3] for row in ledger.transitions()] == [(None, "queued"), ("queued", "running"), (None, "running")]
+
+
+def test_a_page_may_hold_a_queue_item_and_its_build(ledger: Ledger) -> None:
+    queued = a_build("queued", external_id="queue/7")
+    started = a_build("running", external_id="job/1@1", formerly="queue/7")
+
+    ledger.see(started, queued, replace(started, formerly=None))
+
+    assert ledger.rows("builds", "external_id", "status") == [("job/1@1", "running")]
+
+
+def test_the_parent_of_a_build_is_kept(ledger: Ledger) -> None:
+    ledger.see(a_build())
+    ledger.see(a_build(parent=ParentBuild(pipeline_external_id="1/9", external_id="99")))
+    ledger.see(a_build())
+
+    assert ledger.rows("builds", "external_id", "metadata") == [
+        ("100", {"parent": {"pipeline_external_id": "1/9", "external_id": "99"}})
+    ]
+
+
+def test_a_name_returned_to_is_the_name_whatever_the_order(ledger: Ledger) -> None:
+    """Called ci, then checks, then ci again: reading the middle one last must not call it checks."""
+    for external_id, name in (("1", "ci"), ("3", "ci"), ("2", "checks")):
+        ledger.see(a_build(external_id=external_id, pipeline_name=name, queued_at=NOON + minutes(int(external_id))))
+
+    assert ledger.rows("pipelines", "name", "external_id") == [("ci", "1/10")]

@@ -17,7 +17,7 @@ INSTALL = install() { \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$@"; \
 	}; install
 
-.PHONY: up demo test check bench lock install clean help
+.PHONY: up demo test check conformance bench lock install clean help
 
 up: $(STAMPS)/project ## run everything: database, scheduler, API, until Ctrl-C
 	@exec $(BIN)/observatory up $(ARGS)
@@ -34,6 +34,9 @@ check: $(STAMPS)/dev ## everything CI checks: ruff, mypy, import-linter, the tes
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest $(ARGS)
+
+conformance: $(STAMPS)/dev ## how we read what was recorded from the providers (OBSERVATORY_RECORDED says where)
+	@$(BIN)/python -m tests.conformance $(ARGS)
 
 bench: $(STAMPS)/dev ## print the figures
 	@$(BIN)/python -m benchmarks $(ARGS)

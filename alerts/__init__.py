@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 from alerts.receiver import OpenableSettings
 from alerts.slack import SlackSettings
+from alerts.smtp import SmtpSettings
 
 RECEIVERS: Mapping[str, type[OpenableSettings]] = {
     "slack": SlackSettings,
+    "smtp": SmtpSettings,
 }

@@ -5,7 +5,7 @@ from flask_compress import Compress
 from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api import auth, builds, docs, envelope, health, metrics, pipelines, problems, session, sources
+from api import auth, builds, docs, envelope, health, log_text, logs, metrics, pipelines, problems, session, sources
 from api.converters import IdConverter, describe
 from api.problems import ProblemApi
 from api.services import Services, provide
@@ -36,6 +36,7 @@ SETTINGS = {
 
 BLUEPRINTS = (
     builds.blueprint,
+    logs.blueprint,
     pipelines.blueprint,
     metrics.blueprint,
     sources.blueprint,
@@ -56,6 +57,7 @@ def create_app(config: Config, engine: Engine) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.converters["id"] = IdConverter
     provide(app, services)
+    log_text.register(app)
     Compress(app)
     envelope.register(app)
     auth.register(app)

@@ -86,7 +86,8 @@ def _pass_gate() -> None:
     if permission is Permission.PUBLIC:
         return  # and no look at the database: /livez answers without one
     # Looked up before the permission, so that a wrong key is told so even where none is needed.
-    g.principal = identify() or anonymous(is_reading_free=server.public_read or not is_published(server))
+    is_local = not is_published(server)
+    g.principal = identify() or anonymous(is_reading_free=server.public_read or is_local, are_logs_free=is_local)
     if permission is None or not g.principal.may(permission):
         raise _refusal(g.principal, permission)
 

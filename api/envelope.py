@@ -49,7 +49,8 @@ def _open() -> None:
 
 def _close(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
-    response.headers.extend(HEADERS)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)  # a log's own policy is stricter
     if services().config.server.base_url.startswith("https://"):
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
     response.headers["Vary"] = "Authorization, Cookie"

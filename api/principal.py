@@ -11,6 +11,7 @@ class Permission(StrEnum):
 
     PUBLIC = "public"
     READ = Scope.READ
+    LOGS = Scope.LOGS
     COLLECT = Scope.COLLECT
 
 
@@ -26,9 +27,10 @@ class Principal:
         return permission is Permission.PUBLIC or str(permission) in self.scopes
 
 
-def anonymous(*, is_reading_free: bool) -> Principal:
-    """A caller without a key: reads where reading is free, nothing else."""
-    return Principal("anonymous", frozenset({Scope.READ} if is_reading_free else ()))
+def anonymous(*, is_reading_free: bool, are_logs_free: bool = False) -> Principal:
+    """A caller without a key: reads where reading is free (logs on this machine only), nothing else."""
+    free = {Scope.READ: is_reading_free, Scope.LOGS: are_logs_free}
+    return Principal("anonymous", frozenset(scope for scope, is_free in free.items() if is_free))
 
 
 def holder_of(key: LiveKey) -> Principal:

@@ -35,7 +35,10 @@ _WORDS = {
 
 
 class Problem(HTTPException):
-    """An error with words of ours: `errors` tells which part of the request, and what it should be."""
+    """An error with words of ours: `errors` tells which part of the request, and what it should be.
+
+    `more` are members of its own that the document has besides.
+    """
 
     def __init__(
         self,
@@ -44,10 +47,12 @@ class Problem(HTTPException):
         *,
         errors: list[dict[str, str]] | None = None,
         headers: Mapping[str, str] | None = None,
+        more: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(detail)
         self.code = status
         self.errors = errors or []
+        self.more = dict(more or {})
         self.headers = dict(headers or {})
 
 
@@ -114,7 +119,9 @@ def problem_response(error: HTTPException) -> Response:
         "instance": request.path,
         "request_id": g.get("request_id"),
     }
-    response = Response(encode(document | ({"errors": errors} if errors else {})), status, content_type=CONTENT_TYPE)
+    document |= {"errors": errors} if errors else {}
+    document |= error.more if isinstance(error, Problem) else {}
+    response = Response(encode(document), status, content_type=CONTENT_TYPE)
     response.headers["Cache-Control"] = "no-store"
     for name, value in error.get_headers(request.environ):
         if name.lower() not in {"content-type", "content-length"}:

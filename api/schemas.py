@@ -119,6 +119,27 @@ class JobsQuery(PageQuery):
     attempt = Count(1, 2**31 - 1, metadata=about("only the jobs of this attempt"))
 
 
+class WaitQuery(Refusing):
+    """How long an answer may take."""
+
+    wait = Count(0, 8, load_default=8, metadata=about("seconds to wait for a log that has to be fetched first"))
+
+
+class LogQuery(WaitQuery):
+    """Which part of what a build printed."""
+
+    attempt = Count(1, 2**31 - 1, metadata=about("of this attempt; the latest unless said"))
+    job = Identifier(metadata=about("only what this job printed: an id of `/api/builds/{build_id}/jobs`"))
+
+
+class ProviderLogQuery(WaitQuery):
+    """Which part of what a build printed, in the provider's words."""
+
+    instance = Words(metadata=about("configured name of the installation, where several use the same id"))
+    attempt = Count(1, 2**31 - 1, metadata=about("of this attempt; the latest unless said"))
+    job = Words(metadata=about("only what this job printed, by the id the provider gave it"))
+
+
 class TriggerBody(Refusing):
     """What to poll now; everything given must fit. Nothing given means every source."""
 

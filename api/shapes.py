@@ -336,6 +336,14 @@ class TriggeredSchema(Shape):
     requested_at = instant_field("when", is_known=True)
 
 
+class PendingLogSchema(Shape):
+    """A log that is being fetched."""
+
+    state = text_field("requested or fetching", is_known=True)
+    requested_at = instant_field("when it was asked for")
+    retry_after_seconds = integer_field("how soon to ask again", is_known=True)
+
+
 class SessionSchema(Shape):
     """Who the session is."""
 

@@ -58,6 +58,7 @@ name = "simulator"
 base_url = {json.dumps(world.github)}
 token_file = {json.dumps(str(folder / "token"))}
 watch = {json.dumps(list(world.repositories))}
+log_hosts = ["127.0.0.1:*"]  # the simulator keeps logs on another port of this machine
 
 [[receivers]]
 kind = "slack"

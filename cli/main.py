@@ -18,6 +18,7 @@ COMMANDS = {
     "doctor": ("cli.doctor:doctor", "Check everything that has to work, each problem with its cure."),
     "config": ("cli.check:config", "Check the configuration."),
     "source": ("cli.source:source", "List what is watched, add to it, ask for a poll."),
+    "observe": ("cli.observe:observe", "Show how we read what a provider said, without asking it anything."),
     "key": ("cli.key:key", "Create keys for the API."),
     "api": ("cli.start:api", "Run the API alone, for a process manager of your own."),
     "scheduler": ("cli.start:scheduler", "Run the scheduler alone, for a process manager of your own."),

@@ -1,18 +1,25 @@
 """What every collector offers: a provider read into observations, without a database and without a clock."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import ClassVar, Generic, TypeVar
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import BinaryIO, ClassVar, Generic, TypeVar
 
+from collectors.held_builds import HeldBuilds, nothing_held
+from collectors.reading import Reading
 from shared.config.settings import ProviderSettings
 from shared.errors import ProviderError
-from shared.http.client import Client
+from shared.http.client import Client, Limits
 from shared.http.rate_limit import Budget
 from shared.observation import Observation, ObservedJob, Page
+from shared.status import Status
 
 Settings = TypeVar("Settings", bound=ProviderSettings)
+
+OVERLAP = timedelta(minutes=5)
+"""A poll's list begins this far behind the watermark, for builds that appear late."""
 
 
 class TooManyPages(ProviderError):
@@ -27,6 +34,35 @@ class Check:
     words: tuple[str, ...]
 
 
+class LogForm(StrEnum):
+    """What a downloaded log is: text, or a zip of a text file for each job."""
+
+    TEXT = "text"
+    ZIP = "zip"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawLog:
+    """A log as it was downloaded, in a file that ends with the next one: hostile until `log_unpacking` was over it.
+
+    `job_external_id` is None for what belongs to no job (everything an attempt printed), `name` what people call it.
+    `is_complete` is False when the provider says that more will come, `is_cut` when it was larger than we take.
+    """
+
+    file: BinaryIO
+    form: LogForm = LogForm.TEXT
+    job_external_id: str | None = None
+    name: str = ""
+    is_complete: bool = True
+    is_cut: bool = False
+
+
+LARGEST_LOG_BYTES = 20 * 1024 * 1024
+"""Of one job's text; what is longer is cut there, and says so."""
+
+LARGEST_ZIP_BYTES = 100 * 1024 * 1024
+
+
 class BaseCollector(ABC, Generic[Settings]):
     """Reads one source (`scope`) of one installation (`settings`) through one `client`.
 
@@ -37,12 +73,30 @@ class BaseCollector(ABC, Generic[Settings]):
     kind: ClassVar[str]
     settings_class: ClassVar[type[ProviderSettings]]
 
-    def __init__(self, settings: Settings, scope: str, client: Client, *, default_branch: str | None = None) -> None:
-        """`default_branch` is what `fetch_default_branch` last said, for providers whose builds do not tell it."""
+    words: ClassVar[Mapping[str, Mapping[str, Status]]]
+    """The provider's words and ours, by the field that says them: the documentation's tables are made of these."""
+
+    log_secrets: ClassVar[tuple[str, ...]] = ()
+    """Regular expressions for secrets that only this provider's logs hold, masked besides all others."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        scope: str,
+        client: Client,
+        *,
+        default_branch: str | None = None,
+        held: HeldBuilds = nothing_held,
+    ) -> None:
+        """`default_branch` is what `fetch_default_branch` last said, for providers whose builds do not tell it.
+
+        `held` tells which builds are recorded already, for providers whose lists are too dear to be read for nothing.
+        """
         self.settings = settings
         self.scope = scope
         self.client = client
         self.default_branch = default_branch
+        self.held = held
 
     @classmethod
     @abstractmethod
@@ -52,6 +106,7 @@ class BaseCollector(ABC, Generic[Settings]):
         *,
         on_budget: Callable[[Budget], None] | None = None,
         before_try: Callable[[], None] | None = None,
+        limits: Limits | None = None,
     ) -> Client:
         """A client for this installation, its credential read anew; whoever opens it closes it.
 
@@ -68,7 +123,14 @@ class BaseCollector(ABC, Generic[Settings]):
 
     @abstractmethod
     def fetch_build(self, external_id: str, attempt: int | None = None) -> Observation:
-        """One build as it stands now, its latest attempt unless one is named; without jobs."""
+        """One build as it stands now, its latest attempt unless one is named; `jobs` is None if they cost more."""
+
+    def fetch_attempts(self, external_id: str, attempt: int | None = None) -> tuple[Observation, ...]:
+        """What one look at a build tells: the attempt asked for, or all of them where the provider tells all at once.
+
+        Empty where the build would not hold still; it is looked at again in the next poll.
+        """
+        return (self.fetch_build(external_id, attempt),)
 
     @abstractmethod
     def fetch_jobs(self, external_id: str, attempt: int) -> tuple[ObservedJob, ...]:
@@ -77,6 +139,22 @@ class BaseCollector(ABC, Generic[Settings]):
     @abstractmethod
     def with_jobs(self, observation: Observation, jobs: tuple[ObservedJob, ...]) -> Observation:
         """The observation completed by its attempt's jobs: what they tell better than the build itself. Pure."""
+
+    @abstractmethod
+    def fetch_log(self, external_id: str, attempt: int, job_external_id: str | None) -> Iterator[RawLog]:
+        """What a job printed (None: everything the attempt did), one file after another.
+
+        Raises NotFound in words a reader understands when the provider has no such log, or no longer.
+        """
+
+    @classmethod
+    @abstractmethod
+    def read(cls, payload: object, url: str | None = None) -> Reading:
+        """Whatever this provider sent, webhook or answer, read without asking anybody: `observatory observe`. Pure.
+
+        `url` is the address that answered with it, or merely the installation's; by default the payload's own links
+        say where it is from. `<kind>_reading.parse_any` does the work.
+        """
 
     @abstractmethod
     def fetch_default_branch(self) -> str | None:

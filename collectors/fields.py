@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 NAME = 255
@@ -10,8 +10,11 @@ MESSAGE = 4_000
 LINK = 2_048
 
 _LARGEST = 2**63 - 1
+_LONGEST_SECONDS = 10 * 366 * 86_400
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+_UNIX = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST_MILLIS, _LATEST_MILLIS = (int(edge.timestamp()) * 1000 for edge in (_EARLIEST, _LATEST))
 
 
 class Fields:
@@ -28,6 +31,27 @@ class Fields:
     def has(self, key: str) -> bool:
         """Whether the field is there and not null."""
         return self._values.get(key) is not None
+
+    def is_object(self, key: str) -> bool:
+        """Whether the field holds an object."""
+        return isinstance(self._values.get(key), dict)
+
+    def is_true(self, key: str) -> bool:
+        """Whether the field is true; anything else is not."""
+        return self._values.get(key) is True
+
+    def seconds(self, key: str) -> float | None:
+        """A duration in seconds: a number that is finite and not negative."""
+        value = self._values.get(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self._odd(key, "is no number of seconds")
+        elif not 0 <= value <= _LONGEST_SECONDS:
+            self._odd(key, "is out of bounds")
+        else:
+            return float(value)
+        return None
 
     def text(self, key: str, cap: int = NAME) -> str | None:
         """Text without NUL, lone surrogates and outer blanks, at most `cap` characters; None when nothing remains."""
@@ -66,6 +90,40 @@ class Fields:
         if instant is None:
             self._odd(key, "is no instant")
         return instant
+
+    def epoch(self, key: str) -> datetime | None:
+        """An instant given as milliseconds since 1970; zero and impossible years are none, and a problem."""
+        millis = self.whole(key, smallest=-_LARGEST)
+        if millis is None:
+            return None
+        if not _EARLIEST_MILLIS <= millis <= _LATEST_MILLIS:
+            self._odd(key, "is no instant")
+            return None
+        return _UNIX + timedelta(milliseconds=millis)
+
+    def flag(self, key: str) -> bool | None:
+        """True or false."""
+        value = self._values.get(key)
+        if value is None or isinstance(value, bool):
+            return value
+        self._odd(key, "is neither true nor false")
+        return None
+
+    def listed(self, key: str) -> tuple["Fields", ...]:
+        """The objects of a list, none when there is no list; what is no object in it is an empty one."""
+        value = self._values.get(key)
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            self._odd(key, "is no list")
+            return ()
+        return tuple(Fields(row, self.problems) for row in value)
+
+    def texts(self, key: str, cap: int = NAME) -> tuple[str, ...]:
+        """The texts of a list; what is none in it is left out."""
+        value = self._values.get(key)
+        rows = value if isinstance(value, list) else []
+        return tuple(text for row in rows if isinstance(row, str) and (text := clean(row, cap)) is not None)
 
     def link(self, key: str, host: str | None) -> str | None:
         """An http(s) link to the provider's own host; anything else (`javascript:`, a foreign host) is dropped."""

@@ -9,9 +9,13 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from collectors.base import BaseCollector, Check, TooManyPages
+from collectors.base import BaseCollector, Check, RawLog, TooManyPages
 from collectors.fields import Fields
+from collectors.github_log import LOG_HOSTS, download_log
 from collectors.github_payload import parse_job, parse_run, parse_runs, with_jobs
+from collectors.github_reading import parse_any
+from collectors.github_status import CONCLUSIONS, STATUSES
+from collectors.reading import Reading, address_in
 from shared.config.settings import HttpUrl, ProviderSettings
 from shared.errors import MalformedPayload, ProviderError
 from shared.http.client import Answer, Client, Limits
@@ -39,6 +43,9 @@ class GitHubSettings(ProviderSettings):
     ca_file: Path | None = Field(
         None, description="certificates (PEM) of a private authority, believed besides the well-known ones"
     )
+    log_hosts: tuple[str, ...] = Field(
+        LOG_HOSTS, description="other hosts that logs may be read from, without a credential; `*` stands for anything"
+    )
     page_size: int = Field(50, ge=1, le=100, description="runs asked for at once; 100 costs about 1.2 MB")
     max_pages: int = Field(100, ge=1, le=800, description="pages of one list read at most in one poll")
 
@@ -56,6 +63,7 @@ class GitHubCollector(BaseCollector[GitHubSettings]):
 
     kind = "github"
     settings_class = GitHubSettings
+    words = {"`status`": STATUSES, "`conclusion` once `status` is `completed`": CONCLUSIONS}  # noqa: RUF012
 
     @classmethod
     def open_client(
@@ -108,6 +116,19 @@ class GitHubCollector(BaseCollector[GitHubSettings]):
 
     def with_jobs(self, observation: Observation, jobs: tuple[ObservedJob, ...]) -> Observation:
         return with_jobs(observation, jobs)
+
+    @classmethod
+    def read(cls, payload: object, url: str | None = None) -> Reading:
+        said = url or address_in(payload, ("html_url", "url")) or "https://github.com"
+        return parse_any(payload, urlsplit(web_address(said)).hostname or "")
+
+    def fetch_log(self, external_id: str, attempt: int, job_external_id: str | None) -> Iterator[RawLog]:
+        if job_external_id is None:
+            path = f"/actions/runs/{_number(external_id)}/attempts/{attempt}/logs"
+        else:
+            path = f"/actions/jobs/{_number(job_external_id)}/logs"
+        hosts = self.settings.log_hosts
+        yield from download_log(self.client, f"/repos/{self.scope}{path}", job_external_id, hosts)
 
     def fetch_default_branch(self) -> str | None:
         return Fields(self._get("").payload).text("default_branch")
@@ -175,7 +196,7 @@ def _list(answer: Answer, key: str) -> dict[str, list[object]]:
 
 def _number(external_id: str) -> str:
     if not (external_id.isascii() and external_id.isdigit()):
-        raise MalformedPayload(f'"{external_id[:40]}" is no run id of GitHub; a run id is a number')
+        raise MalformedPayload(f"\"{external_id[:40]}\" is no id of GitHub; a run's or a job's id is a number")
     return external_id
 
 

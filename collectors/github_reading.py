@@ -1,31 +1,9 @@
 """Any payload of GitHub's, webhook or API, told apart: builds, jobs, neither (with the reason) or unreadable."""
 
-from dataclasses import dataclass
-
 from collectors.fields import Fields
 from collectors.github_payload import parse_job, parse_run, parse_runs
-from shared.observation import Observation, ObservedJob, Unreadable
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobOfRun:
-    """A job and the run it belongs to. A job does not name its workflow: fetch the run before recording it."""
-
-    run_external_id: str
-    attempt: int
-    repository_external_id: str | None
-    job: ObservedJob
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What one payload held. `not_a_build` says in words why it held none; it is None where it held something."""
-
-    builds: tuple[Observation, ...] = ()
-    jobs: tuple[JobOfRun, ...] = ()
-    unreadable: tuple[Unreadable, ...] = ()
-    not_a_build: str | None = None
-
+from collectors.reading import JobOfBuild, Reading, gathered, joined
+from shared.observation import Unreadable
 
 _MARKS = (
     ("deployment_status", "deployment_status webhook"),  # may carry a check_run and half a workflow_run
@@ -62,6 +40,8 @@ def parse_webhook(event: str, body: object, host: str) -> Reading:
 
 def parse_any(payload: object, host: str) -> Reading:
     """Whatever GitHub sent, told apart by its own keys."""
+    if isinstance(payload, list):
+        return joined((parse_any(row, host) for row in payload), "JSON list")
     if not isinstance(payload, dict):
         return Reading(not_a_build=f"JSON {type(payload).__name__}")
     is_webhook = "action" in payload and "deployment_status" not in payload
@@ -87,19 +67,14 @@ def _of_answer(payload: dict[str, object], host: str) -> Reading:
 
 
 def _of_run(payload: object, host: str, *, default_branch: str | None = None) -> Reading:
-    parsed = parse_run(payload, host, default_branch=default_branch)
-    return Reading(unreadable=(parsed,)) if isinstance(parsed, Unreadable) else Reading(builds=(parsed,))
+    return gathered([parse_run(payload, host, default_branch=default_branch)])
 
 
 def _of_jobs(rows: list[object], host: str, repository_id: str | None) -> Reading:
-    parsed = [_of_job(row, host, repository_id) for row in rows]
-    return Reading(
-        jobs=tuple(row for row in parsed if isinstance(row, JobOfRun)),
-        unreadable=tuple(row for row in parsed if isinstance(row, Unreadable)),
-    )
+    return gathered(_of_job(row, host, repository_id) for row in rows)
 
 
-def _of_job(payload: object, host: str, repository_id: str | None) -> JobOfRun | Unreadable:
+def _of_job(payload: object, host: str, repository_id: str | None) -> JobOfBuild | Unreadable:
     fields = Fields(payload)
     run_id, job = fields.identifier("run_id"), parse_job(payload, host)
     if isinstance(job, Unreadable):
@@ -107,4 +82,4 @@ def _of_job(payload: object, host: str, repository_id: str | None) -> JobOfRun |
     if run_id is None:
         return Unreadable(kind="job", external_id=job.external_id, reason="a job without a usable run_id")
     attempt = fields.whole("run_attempt", smallest=1) or 1
-    return JobOfRun(run_external_id=run_id, attempt=attempt, repository_external_id=repository_id, job=job)
+    return JobOfBuild(build_external_id=run_id, attempt=attempt, repository_external_id=repository_id, job=job)

@@ -40,7 +40,7 @@ class HeldSource:
 
     def record_page(self, page: Page) -> Recorded:
         """Commit one page; rows that are unreadable or cannot be stored are put aside, and the others stay."""
-        recorded = self._record(page.observations)
+        recorded = self._record(page.observations, self._held.source_id) + self._record(page.elsewhere, None)
         for row in page.unreadable:
             self.put_aside(row.kind, row.external_id, row.reason)
         if recorded.new_pipelines and self._projects:
@@ -70,12 +70,12 @@ class HeldSource:
             limit_waiting(session)
             leases.release(session, self._held, outcome, cursor)
 
-    def _record(self, builds: Sequence[Observation]) -> Recorded:
+    def _record(self, builds: Sequence[Observation], source_id: int | None) -> Recorded:
         """Record in one transaction, or, when Postgres refuses a value, in ever smaller ones until the row is alone."""
         if not builds:
             return Recorded()
         try:
-            return self._record_once(builds)
+            return self._record_once(builds, source_id)
         except (DataError, IntegrityError) as error:
             if not _is_a_rows_fault(error):
                 raise
@@ -85,15 +85,15 @@ class HeldSource:
                 self.put_aside("build", builds[0].external_id, reason)
                 return Recorded()
         half = len(builds) // 2
-        return self._record(builds[:half]) + self._record(builds[half:])
+        return self._record(builds[:half], source_id) + self._record(builds[half:], source_id)
 
-    def _record_once(self, builds: Sequence[Observation]) -> Recorded:
+    def _record_once(self, builds: Sequence[Observation], source_id: int | None) -> Recorded:
         with self._transaction() as session:
             return record(
                 session,
                 builds,
                 instance_id=self._held.instance_id,
-                source_id=self._held.source_id,
+                source_id=source_id,
                 is_backfill=self._held.baseline_at is None,
             )
 

@@ -12,8 +12,9 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from collectors.base import BaseCollector, TooManyPages
+from collectors.base import OVERLAP, BaseCollector, TooManyPages
 from collectors.follow_up import FollowUp, Want, follow_ups
+from collectors.held_builds import held_builds
 from collectors.held_source import REFUSED_SECONDS, HeldSource
 from collectors.pace import Pace, after_failure, pace
 from shared import credentials
@@ -35,9 +36,6 @@ from shared.recorder import Recorded
 from shared.secret import SecretSource, SecretUnavailable, fingerprint
 
 log = structlog.get_logger()
-
-OVERLAP = timedelta(minutes=5)
-"""A list is read this far behind the newest build seen, for builds that appear late."""
 
 FIRST_WINDOW = timedelta(days=1)
 """How far back the first collection of a source reads; more is a backfill's work."""
@@ -139,7 +137,7 @@ class Poller:
 
         kind = self._collectors[claim.provider]
         with kind.open_client(settings, on_budget=on_budget, before_try=before_try) as client:
-            collector = kind(settings, claim.scope, client)
+            collector = kind(settings, claim.scope, client, held=held_builds(self._engine, claim.instance_id))
             _describe(collector, progress.cursor)
             _list(collector, held, progress)
             for follow_up in self._follow_ups(claim, progress, spread.follow_ups):
@@ -228,23 +226,26 @@ def _beginning(progress: _Progress) -> datetime:
 def _follow(collector: BaseCollector[Any], held: HeldSource, progress: _Progress, follow_up: FollowUp) -> None:
     """Read one build by id; one that the provider no longer shows is noted and does not end the poll."""
     try:
-        build = _observed(collector, progress, follow_up)
+        builds = _observed(collector, progress, follow_up)
     except (NotFound, MalformedPayload) as error:
         held.put_aside(follow_up.want, follow_up.name, str(error))
         return
-    progress.recorded += held.record_page(Page(observations=(build,)))
-    if follow_up.want is Want.ATTEMPT and not build.is_finished:
-        held.put_aside(follow_up.want, follow_up.name, f"superseded as {build.raw_status}, so it will not finish")
+    progress.recorded += held.record_page(Page(observations=builds))
+    if follow_up.want is Want.ATTEMPT and builds and not builds[-1].is_finished:
+        held.put_aside(follow_up.want, follow_up.name, f"superseded as {builds[-1].raw_status}, so it will not finish")
 
 
-def _observed(collector: BaseCollector[Any], progress: _Progress, follow_up: FollowUp) -> Observation:
-    """The build a follow-up is about, with its jobs once finished; the list's own row serves where it is the same."""
+def _observed(collector: BaseCollector[Any], progress: _Progress, follow_up: FollowUp) -> tuple[Observation, ...]:
+    """What a follow-up is about, with its jobs once finished; the list's own row serves where it is the same."""
     listed = progress.seen.get(follow_up.external_id)
     if follow_up.want is Want.JOBS and listed is not None and listed.attempt == follow_up.attempt:
-        build = listed
-    else:
-        build = collector.fetch_build(follow_up.external_id, follow_up.attempt)
-    if not build.is_finished:
+        return (_with_jobs(collector, listed),)
+    builds = collector.fetch_attempts(follow_up.external_id, follow_up.attempt)
+    return tuple(_with_jobs(collector, build) for build in builds)
+
+
+def _with_jobs(collector: BaseCollector[Any], build: Observation) -> Observation:
+    if not build.is_finished or build.jobs is not None:
         return build
     return collector.with_jobs(build, collector.fetch_jobs(build.external_id, build.attempt))
 

@@ -20,6 +20,7 @@ from alerts.deliver import deliver_pending
 from alerts.plan import catch_up
 from alerts.receiver import open_receivers
 from collectors import COLLECTORS
+from collectors.logs import LogFetcher
 from collectors.poll import Poller
 from shared import leases, processes, sources
 from shared.clock import utc_now
@@ -32,6 +33,7 @@ log = structlog.get_logger()
 
 TICK_SECONDS = 0.5
 ALERTS_SECONDS = 1.0
+LOGS_SECONDS = 0.5
 HEARTBEAT_SECONDS = 5.0
 STANDSTILL_SECONDS = 120.0
 STOP_SECONDS = 6.0
@@ -48,6 +50,7 @@ class Scheduler:
         self._poller = Poller(
             engine, config.providers, COLLECTORS, config.projects, config.scheduler.poll_floor_seconds
         )
+        self._logs = LogFetcher(engine, config.providers, COLLECTORS, self._identity.id)
         self._receivers = open_receivers(config.receivers, config.server.base_url)
         self._instances = [provider.name for provider in config.providers]
         self._pool = ThreadPoolExecutor(config.scheduler.workers, thread_name_prefix="poll")
@@ -66,6 +69,7 @@ class Scheduler:
         for job, seconds in (
             (self._tick, TICK_SECONDS),
             (self._alert, ALERTS_SECONDS),
+            (self._logs.fetch_wanted_logs, LOGS_SECONDS),
             (self._beat, HEARTBEAT_SECONDS),
         ):
             self._clock.add_job(_through_outages(job), "interval", seconds=seconds, id=job.__name__)
@@ -85,6 +89,7 @@ class Scheduler:
             if not poll.done():
                 _wait(poll, deadline)
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._logs.stop()
         with Session(self._engine) as session, session.begin():
             abandoned = leases.abandon(session, self._identity.id)
             processes.leave(session, self._identity)

@@ -25,6 +25,7 @@ class Scope(StrEnum):
     """What a key may do."""
 
     READ = "read"
+    LOGS = "logs"
     COLLECT = "collect"
 
 

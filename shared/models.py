@@ -441,3 +441,56 @@ class Quarantine(Base):
     seen: Mapped[int] = mapped_column(Integer, server_default=text("1"))
     first_seen_at: Mapped[datetime] = _now()
     last_seen_at: Mapped[datetime] = _now()
+
+
+class LogRequest(Base):
+    """A log somebody wanted to read: requested -> fetching -> stored | gone | failed; `shared.log_requests` moves it.
+
+    `job_external_id` is empty for everything an attempt printed. `fence` grows with every claim; a settle that carries
+    an older one is refused. `again_at` is when a settled request may be made anew.
+    """
+
+    __tablename__ = "log_requests"
+    __table_args__ = (
+        UniqueConstraint("build_id", "attempt", "job_external_id"),
+        Index("ix_log_requests_open", "requested_at", postgresql_where=text("state IN ('requested', 'fetching')")),
+        CheckConstraint("state IN ('requested', 'fetching', 'stored', 'gone', 'failed')", name="state_word"),
+    )
+
+    id: Mapped[int] = _id()
+    build_id: Mapped[int] = mapped_column(ForeignKey("builds.id", ondelete="CASCADE"))
+    attempt: Mapped[int] = mapped_column(Integer)
+    job_external_id: Mapped[str] = mapped_column(server_default=text("''"))
+    state: Mapped[str] = mapped_column(server_default=text("'requested'"))
+    reason: Mapped[str | None]
+    tries: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    fence: Mapped[int] = mapped_column(server_default=text("0"))
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    requested_at: Mapped[datetime] = _now()
+    settled_at: Mapped[datetime | None]
+    again_at: Mapped[datetime | None]
+
+
+class Log(Base):
+    """What one job printed, masked. `part` is the job's external id, or "~", a number and a name.
+
+    `content` is the text in blocks compressed each by itself, which end at `block_ends`; `text_bytes` is the text's
+    length.
+    """
+
+    __tablename__ = "logs"
+
+    build_id: Mapped[int] = mapped_column(ForeignKey("builds.id", ondelete="CASCADE"), primary_key=True)
+    attempt: Mapped[int] = mapped_column(Integer, primary_key=True)
+    part: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    place: Mapped[int] = mapped_column(Integer)
+    content: Mapped[bytes]
+    block_ends: Mapped[list[int]]
+    text_bytes: Mapped[int]
+    sha256: Mapped[bytes]
+    is_complete: Mapped[bool]
+    is_truncated: Mapped[bool]
+    masked: Mapped[int]
+    stored_at: Mapped[datetime] = _now()

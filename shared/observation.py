@@ -128,9 +128,11 @@ class Page:
     """What one answer of a provider yielded: observations to record and rows to quarantine.
 
     `watermark` is the provider's instant from which the next list may begin once all pages are recorded; None means the
-    newest `queued_at` of the page's builds.
+    newest `queued_at` of the page's builds. `elsewhere` are builds of pipelines that another source reads, told here
+    because only here their parent shows; their pipelines stay with their own source.
     """
 
     observations: tuple[Observation, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
     watermark: datetime | None = None
+    elsewhere: tuple[Observation, ...] = ()

@@ -10,7 +10,7 @@ import psutil
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared import leases
+from shared import leases, log_requests
 
 FORGOTTEN_AFTER = "1 day"
 
@@ -20,7 +20,10 @@ _BEAT = text("""
 """)
 _FORGET = text(f"DELETE FROM processes WHERE heartbeat_at < clock_timestamp() - interval '{FORGOTTEN_AFTER}'")
 _REMOVE = text("DELETE FROM processes WHERE id = :id")
-_HOLDERS = text("SELECT DISTINCT lease_owner FROM sources WHERE lease_owner LIKE :here || '/%'")
+_HOLDERS = text("""
+    SELECT lease_owner FROM sources WHERE lease_owner LIKE :here || '/%'
+    UNION SELECT lease_owner FROM log_requests WHERE state = 'fetching' AND lease_owner LIKE :here || '/%'
+""")
 
 
 class Identity:
@@ -50,7 +53,8 @@ def leave(session: Session, identity: Identity) -> None:
 def free_leases_of_the_dead(session: Session, identity: Identity) -> int:
     """Give back what killed processes of this machine held, so that nobody has to wait until their leases run out."""
     holders = session.scalars(_HOLDERS, {"here": identity.machine}).all()
-    return sum(leases.abandon(session, holder) for holder in holders if not _lives(holder))
+    dead = [holder for holder in holders if not _lives(holder)]
+    return sum(leases.abandon(session, holder) + log_requests.abandon(session, holder) for holder in dead)
 
 
 def _lives(holder: str) -> bool:

@@ -40,6 +40,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=7, help="the same seed gives the same world")
     parser.add_argument("--profile", choices=PROFILES, default="varied", help="which kind of world")
     parser.add_argument("--port", type=int, default=0, help="of the GitHub API; 0 takes a free one")
+    parser.add_argument("--gitlab-port", type=int, default=0, help="of the GitLab; 0 takes a free one")
+    parser.add_argument("--jenkins-port", type=int, default=0, help="of the Jenkins; 0 takes a free one")
     parser.add_argument("--slack-port", type=int, default=0, help="of Slack; 0 takes a free one")
     parser.add_argument("--now", type=_instant, default=None, help="where the clock starts; default: the real time")
     parser.add_argument("--epoch", type=_instant, default=None, help="what the world's times are counted from")
@@ -66,6 +68,8 @@ def _make(options: argparse.Namespace) -> Simulator:
         runs=options.runs,
         seconds=options.seconds,
         port=options.port,
+        gitlab_port=options.gitlab_port,
+        jenkins_port=options.jenkins_port,
         slack_port=options.slack_port,
     )
 

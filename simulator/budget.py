@@ -1,4 +1,4 @@
-"""What each credential may still ask for in this hour, counted as the provider counts it."""
+"""What each credential may still ask for in this hour (or minute), counted as the provider counts it."""
 
 import threading
 from dataclasses import dataclass
@@ -23,9 +23,10 @@ class Standing:
 
 
 class Budget:
-    """A fixed window of an hour a credential, starting with its first request."""
+    """A fixed window of an hour (or another length) a credential, starting with its first request."""
 
-    def __init__(self) -> None:
+    def __init__(self, length: timedelta = HOUR) -> None:
+        self._length = length
         self._lock = threading.Lock()
         self._windows: dict[str, tuple[datetime, int]] = {}
 
@@ -33,8 +34,8 @@ class Budget:
         """Count `cost` requests of `who`; beyond the limit nothing is counted."""
         with self._lock:
             reset_at, used = self._windows.get(who, (now, 0))
-            if reset_at <= now or reset_at > now + HOUR:
-                reset_at, used = now.replace(microsecond=0) + HOUR, 0
+            if reset_at <= now or reset_at > now + self._length:
+                reset_at, used = now.replace(microsecond=0) + self._length, 0
             if cost and used >= limit:
                 return Standing(limit, used, reset_at, is_exceeded=True)
             self._windows[who] = (reset_at, used + cost)
@@ -43,4 +44,4 @@ class Budget:
     def set_used(self, who: str, used: int, now: datetime) -> None:
         """Put a credential at a place in its window, for tests of what happens near the end of it."""
         with self._lock:
-            self._windows[who] = (now.replace(microsecond=0) + HOUR, used)
+            self._windows[who] = (now.replace(microsecond=0) + self._length, used)

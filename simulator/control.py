@@ -63,7 +63,8 @@ def _forget_requests(simulator: "Simulator", _request: Request) -> object:
 def _ledger(simulator: "Simulator", request: Request) -> object:
     is_end = request.query.get("at") == "end"
     ends_at = simulator.world.ends_at
-    return {"now": simulator.clock.now(), "ends_at": ends_at, "attempts": simulator.ledger(at_end=is_end)}
+    attempts = simulator.ledger(at_end=is_end, provider=request.query.get("provider", "github"))
+    return {"now": simulator.clock.now(), "ends_at": ends_at, "attempts": attempts}
 
 
 def _messages(simulator: "Simulator", _request: Request) -> object:

@@ -75,7 +75,7 @@ class Fault:
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     kind: FaultKind
-    site: Literal["github", "slack", "downloads", "elsewhere"] = "github"
+    site: Literal["github", "gitlab", "jenkins", "slack", "downloads", "elsewhere"] = "github"
     path: str = ""
     method: str = ""
     count: int | None = None

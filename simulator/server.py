@@ -19,6 +19,13 @@ from simulator.github.lists import Caps
 from simulator.github.resources import GitHubSettings
 from simulator.github.service import GitHub
 from simulator.github.words import words_for
+from simulator.gitlab.ledger import read_gitlab_ledger
+from simulator.gitlab.service import GitLab
+from simulator.gitlab.service import GitLabSettings as FakeGitLabSettings
+from simulator.gitlab.world import GitLabWorld
+from simulator.jenkins.builds import Controller
+from simulator.jenkins.ledger import read_ledger as read_jenkins_ledger
+from simulator.jenkins.service import USER, Jenkins, JenkinsSettings
 from simulator.ledger import Entry, read_ledger
 from simulator.listener import Listener
 from simulator.profiles import make_profile
@@ -27,6 +34,7 @@ from simulator.world import World
 
 TOKEN = "simulated-token"  # noqa: S105 - opens nothing but the fake
 KEPT_REQUESTS = 20_000
+A_MINUTE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +52,7 @@ class Record:
 
 
 class Simulator:
-    """A fake GitHub, its log storage, a host elsewhere, and Slack, all on loopback.
+    """A fake GitHub, a fake GitLab, a fake Jenkins, their log storage, a host elsewhere, and Slack, all on loopback.
 
     Args:
         seed: The same seed, profile and epoch give the same world.
@@ -55,6 +63,8 @@ class Simulator:
         runs: How many runs a drill has.
         seconds: Within how many seconds they are created.
         port: Of the GitHub API; 0 takes a free one.
+        gitlab_port: Of the GitLab; 0 takes a free one.
+        jenkins_port: Of the Jenkins; 0 takes a free one.
         slack_port: Of Slack; 0 takes a free one.
         tokens: Valid tokens with their requests an hour; `TOKEN` with the profile's limit if None.
         anonymous_limit: Requests an hour without a token; the profile's if None.
@@ -72,6 +82,8 @@ class Simulator:
         runs: int = 300,
         seconds: float = 60.0,
         port: int = 0,
+        gitlab_port: int = 0,
+        jenkins_port: int = 0,
         slack_port: int = 0,
         tokens: dict[str, int] | None = None,
         anonymous_limit: int | None = None,
@@ -86,9 +98,10 @@ class Simulator:
         self._requests: deque[Record] = deque(maxlen=KEPT_REQUESTS)
         self._request_count = 0
         self._failures: list[str] = []
+        ports = {"github": port, "gitlab": gitlab_port, "jenkins": jenkins_port, "slack": slack_port}
         self._listeners = {
             name: Listener(number, self._failures.append)
-            for name, number in {"github": port, "slack": slack_port, "downloads": 0, "elsewhere": 0}.items()
+            for name, number in {**ports, "downloads": 0, "elsewhere": 0}.items()
         }
         settings = GitHubSettings(
             tokens={TOKEN: plan.token_limit} if tokens is None else tokens,
@@ -97,12 +110,39 @@ class Simulator:
             logs_live=plan.logs_live,
         )
         self.github = GitHub(self.world, settings, self.url, self._listeners["downloads"].base)
+        self.gitlab = GitLab(
+            GitLabWorld(seed, plan, self.world.epoch),
+            FakeGitLabSettings(dict.fromkeys(settings.tokens, max(A_MINUTE, plan.token_limit))),
+            self.gitlab_url,
+        )
         self.slack = Slack()
+        users = {f"{USER}:{TOKEN}": frozenset[str]()}
+        self.jenkins = Jenkins(Controller(seed, plan, self.world.epoch), JenkinsSettings(users))
 
     @property
     def url(self) -> str:
         """The address of the GitHub API."""
         return self._listeners["github"].base
+
+    @property
+    def gitlab_url(self) -> str:
+        """The address of the GitLab; `token` opens it too."""
+        return self._listeners["gitlab"].base
+
+    @property
+    def gitlab_projects(self) -> tuple[str, ...]:
+        """What there is to watch on the GitLab, by the paths of this moment; the last one is private."""
+        return tuple(each.path_at(self.clock.now()) for each in self.gitlab.world.projects if each.has_ci)
+
+    @property
+    def jenkins_url(self) -> str:
+        """The address of the Jenkins; `jenkins_user` may read it with `TOKEN`."""
+        return self._listeners["jenkins"].base + self.jenkins.settings.context
+
+    @property
+    def jenkins_user(self) -> str:
+        """The user whose API token opens the Jenkins."""
+        return USER
 
     @property
     def slack_url(self) -> str:
@@ -135,6 +175,11 @@ class Simulator:
             "url": self.url,
             "github": self.url,
             "token": self.token,
+            "gitlab": self.gitlab_url,
+            "gitlab_projects": self.gitlab_projects,
+            "jenkins": self.jenkins_url,
+            "jenkins_user": self.jenkins_user,
+            "jenkins_token": TOKEN,
             "slack": self.slack_url,
             "downloads": self._listeners["downloads"].base,
             "elsewhere": self.elsewhere_url,
@@ -154,9 +199,15 @@ class Simulator:
         with self._lock:
             self._requests.clear()
 
-    def ledger(self, *, at_end: bool = False) -> list[Entry]:
+    def ledger(self, *, at_end: bool = False, provider: str = "github") -> list[Entry]:
         """How every attempt truly stands now, or (`at_end`) when everything that will happen has happened."""
         now = self.clock.now()
+        if provider == "gitlab":
+            now = max(now, self.gitlab.world.ends_at or now) if at_end else now
+            return list(read_gitlab_ledger(self.gitlab.world, now))
+        if provider == "jenkins":
+            now = max(now, self.jenkins.controller.ends_at or now) if at_end else now
+            return list(read_jenkins_ledger(self.jenkins.controller, now))
         if at_end:
             now = max(now, self.world.ends_at or now)
         return list(read_ledger(self.world, now, words_for, self.github.resources.deleted_runs))
@@ -168,7 +219,7 @@ class Simulator:
     def start(self) -> Self:
         """Answer requests from now on."""
         downloads = Downloads(self.world, self.github.resources.link_secret)
-        dialects: tuple[Dialect, ...] = (self.github, self.slack, downloads, Elsewhere())
+        dialects: tuple[Dialect, ...] = (self.github, self.gitlab, self.jenkins, self.slack, downloads, Elsewhere())
         for dialect in dialects:
             self._listeners[dialect.name].start(self._responder(dialect))
         return self

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,7 +15,7 @@ _CONNECTION_HEADERS = {"content-length", "content-encoding", "transfer-encoding"
 
 @dataclass(frozen=True)
 class Exchange:
-    """One recorded answer: of which folder, under which name, asked how, answered how."""
+    """One recorded answer: of which folder, under which name, asked how, answered how; `url` is where it was asked."""
 
     folder: str
     name: str
@@ -23,19 +24,34 @@ class Exchange:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    url: str | None = None
 
     @property
     def json(self) -> object:
         return json.loads(self.body)
 
 
+def recordings() -> Path:
+    """The folder that holds a folder of recordings for each provider, if there is one."""
+    return Path(os.environ.get("OBSERVATORY_RECORDED") or Path(__file__).parents[2] / "shared" / "recorded")
+
+
 def recorded(provider: str) -> Path:
     """The folder of a provider's recordings; skips the test where there is none, except on the build server."""
-    root = Path(os.environ.get("OBSERVATORY_RECORDED") or Path(__file__).parents[2] / "shared" / "recorded")
-    folder = root / provider
+    folder = recordings() / provider
     if not folder.is_dir():
         pytest.skip(f"no recorded payloads at {folder}; set OBSERVATORY_RECORDED to the folder that holds {provider}/")
     return folder
+
+
+def exchanges(provider: str) -> list[Exchange]:
+    """Every recorded payload of a provider, each once."""
+    if provider == "github":
+        return github_exchanges()
+    folder = recorded(provider)
+    lines = [each for path in sorted(folder.glob("*/*.jsonl")) for each in _raw_rows(path)]
+    files = [each for path in sorted(folder.iterdir()) for end in ("json", "txt") for each in _files(path, f"*.{end}")]
+    return sorted([*lines, *files], key=lambda exchange: (exchange.folder, exchange.name))
 
 
 def github_exchanges() -> list[Exchange]:
@@ -80,7 +96,17 @@ def _lines(path: Path) -> Iterator[Exchange]:
         yield Exchange(path.parent.name, f"{number:02}", row["method"], target, row["status"], headers, body)
 
 
+def _raw_rows(path: Path) -> Iterator[Exchange]:
+    """The rows of DevLake's raw tables: what a list held, one by one, and the address it was asked at."""
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        row = json.loads(line)
+        url = row["_meta"]["url"]
+        body, headers = json.dumps(row["data"]).encode(), {"Content-Type": "application/json"}
+        target = urlsplit(url).path or "/"
+        yield Exchange(path.parent.name, f"{path.stem}/{number:03}", "GET", target, 200, headers, body, url)
+
+
 def _files(folder: Path, pattern: str) -> Iterator[Exchange]:
     for path in folder.glob(pattern):
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "text/plain" if path.suffix == ".txt" else "application/json"}
         yield Exchange(folder.name, path.stem, "GET", f"/{path.name}", 200, headers, path.read_bytes())

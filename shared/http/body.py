@@ -5,6 +5,7 @@ import math
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from shared.errors import MalformedPayload
 
@@ -38,6 +39,17 @@ def read_limited(chunks: Iterable[bytes], *, is_gzip: bool, limit: int) -> bytes
         if len(body) > limit:
             raise TooLarge(f"more than {limit:,} bytes")
     return bytes(body)
+
+
+def copy_limited(chunks: Iterable[bytes], into: BinaryIO, *, is_gzip: bool, limit: int) -> tuple[int, bool]:
+    """Write the body to a file, at most `limit` bytes of it; returns how many, and whether there was more."""
+    size = 0
+    for piece in _inflated(chunks) if is_gzip else chunks:
+        into.write(piece[: limit - size])
+        size += len(piece)
+        if size > limit:
+            return limit, True
+    return size, False
 
 
 def _inflated(chunks: Iterable[bytes]) -> Iterable[bytes]:

@@ -1,14 +1,14 @@
 """The one hardened HTTP client, and the only importer of httpx: asks a provider for JSON and survives the answer."""
 
 import logging
-import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 import httpcore
 import httpx
@@ -19,10 +19,12 @@ from pydantic import SecretStr
 from shared.clock import utc_now
 from shared.errors import MalformedPayload, Unavailable
 from shared.http.authorization import AuthStyle, authorization
-from shared.http.body import TooLarge, Truncated, parse_json, read_limited
-from shared.http.deadline import DeadlineBackend, DeadlinePassedError, deadline
+from shared.http.body import TooLarge, Truncated, copy_limited, parse_json, read_limited
+from shared.http.deadline import DeadlinePassedError, deadline
+from shared.http.download import Download, not_a_page, storage_refusal, storage_url
 from shared.http.rate_limit import Budget, read_budget, server_date
 from shared.http.refusals import PassingTrouble, refusal
+from shared.http.transport import Transport
 from shared.http.trust import trusted
 
 log = structlog.get_logger()
@@ -33,6 +35,7 @@ for _chatty in ("httpx", "httpcore"):
 
 _REDIRECTS = (301, 302, 307, 308)
 _LARGEST_REFUSAL = 65_536
+_FOR_STRANGERS = ("user-agent", "accept-encoding")
 _WIRE_ERRORS = (
     httpx.HTTPError,
     httpcore.TimeoutException,
@@ -79,6 +82,19 @@ class _Reply:
     links: Mapping[str, str]
 
 
+class _Sink:
+    """The file a download fills, from its beginning at each try."""
+
+    def __init__(self, file: BinaryIO, largest: int) -> None:
+        self._file, self._largest = file, largest
+        self.size, self.is_cut = 0, False
+
+    def fill(self, response: httpx.Response, *, is_gzip: bool) -> None:
+        self._file.seek(0)
+        self._file.truncate()
+        self.size, self.is_cut = copy_limited(response.iter_raw(), self._file, is_gzip=is_gzip, limit=self._largest)
+
+
 class Client:
     """Asks one provider's installation for JSON, with one credential that is sent to `base_url`'s origin only.
 
@@ -114,7 +130,7 @@ class Client:
         self._before_try = before_try
         self._clock = clock
         context = trusted(ca_file) if self._base.scheme == "https" else None
-        self._http = httpx.Client(transport=_Transport(context), trust_env=False, follow_redirects=False)
+        self._http = httpx.Client(transport=Transport(context), trust_env=False, follow_redirects=False)
 
     def close(self) -> None:
         """Close every connection."""
@@ -144,7 +160,32 @@ class Client:
         if params:
             url = url.copy_merge_params(params)
         ends_at = monotonic() + self._limits.all_tries_seconds
-        tries = tenacity.Retrying(
+        return self._tries()(self._try, url, dict(headers or {}), shape, ends_at)
+
+    def download(
+        self,
+        path_or_url: str,
+        into: BinaryIO,
+        *,
+        largest: int,
+        must_be_whole: bool = False,
+        hosts: Collection[str] = (),
+    ) -> Download:
+        """Fill a file with what is at a path (of our origin), at most `largest` bytes of it.
+
+        Where it is kept on another host (a redirect) it is fetched from there in a fresh request that carries nothing
+        of ours, if that is one of `hosts`. Raises like `get_json`, and TooLarge when it had to be cut and
+        `must_be_whole`.
+        """
+        url = self._target(path_or_url)
+        ends_at = monotonic() + self._limits.all_tries_seconds
+        done = self._tries()(self._try_download, url, into, largest, tuple(hosts), ends_at)
+        if done.is_cut and must_be_whole:
+            raise TooLarge(f"{_where(url)}: the answer has more than {largest:,} bytes")
+        return done
+
+    def _tries(self) -> tenacity.Retrying:
+        return tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self._limits.tries)
             | tenacity.stop_before_delay(self._limits.all_tries_seconds),
             wait=tenacity.wait_random_exponential(self._limits.pause_seconds, max=8 * self._limits.pause_seconds),
@@ -152,7 +193,6 @@ class Client:
             before_sleep=_log_another_try,
             reraise=True,
         )
-        return tries(self._try, url, dict(headers or {}), shape, ends_at)
 
     def is_own(self, url: str) -> bool:
         """Whether a URL (a `Link`'s, say) is of the origin that the credential belongs to."""
@@ -178,14 +218,7 @@ class Client:
         if self._before_try is not None:
             self._before_try()
         reply = self._ask(url, headers, ends_at)
-        now = self._clock()
-        budget = read_budget(reply.headers, now)
-        if budget is not None and self._on_budget is not None:
-            self._on_budget(budget)
-        is_anonymous = not self._authorization
-        error = refusal(_where(url), reply.status, reply.headers, reply.body, now=now, is_anonymous=is_anonymous)
-        if error is not None:
-            raise error
+        budget = self._judge(url, reply)
         is_conditional = any(name.lower() == "if-none-match" for name in headers)
         return Answer(
             status=reply.status,
@@ -196,19 +229,61 @@ class Client:
             budget=budget,
         )
 
-    def _ask(self, url: httpx.URL, headers: Mapping[str, str], ends_at: float) -> _Reply:
-        """One answer, one redirect within the origin included, inside one deadline."""
+    def _judge(self, url: httpx.URL, reply: _Reply) -> Budget | None:
+        """Pass on the budget an answer of the provider tells, and raise what it refuses."""
+        now = self._clock()
+        budget = read_budget(reply.headers, now)
+        if budget is not None and self._on_budget is not None:
+            self._on_budget(budget)
+        is_anonymous = not self._authorization
+        error = refusal(_where(url), reply.status, reply.headers, reply.body, now=now, is_anonymous=is_anonymous)
+        if error is not None:
+            raise error
+        return budget
+
+    def _try_download(
+        self, url: httpx.URL, into: BinaryIO, largest: int, hosts: tuple[str, ...], ends_at: float
+    ) -> Download:
+        if self._before_try is not None:
+            self._before_try()
+        sink = _Sink(into, largest)
+        ours = {**self._headers, "accept": "*/*", **self._authorization}
+        with self._deadline(url, ends_at):
+            reply = self._exchange(url, ours, sink)
+            if reply.status in _REDIRECTS and self.is_own(_location(reply)):
+                # A repository that was renamed; its log may still be kept elsewhere.
+                reply = self._exchange(self._redirected(reply), ours, sink)
+            if reply.status not in _REDIRECTS:
+                self._judge(url, reply)
+            else:
+                away = storage_url(self._base, reply.url, reply.headers.get("location", ""), hosts)
+                reply = self._exchange(away, {name: self._headers[name] for name in _FOR_STRANGERS}, sink)
+                error = storage_refusal(_where(away), reply.status)
+                if error is not None:
+                    raise error
+        not_a_page(_where(reply.url), reply.headers)
+        return Download(reply.headers, sink.size, sink.is_cut)
+
+    @contextmanager
+    def _deadline(self, url: httpx.URL, ends_at: float) -> Iterator[None]:
+        """What happens inside is one try, with redirects and all, and over in time."""
         seconds = max(0.0, min(self._limits.total_seconds, ends_at - monotonic()))
         try:
             with deadline(seconds):
-                reply = self._exchange(url, headers)
-                if reply.status not in _REDIRECTS:
-                    return reply
-                reply = self._exchange(self._redirected(reply), headers)
+                yield
         except DeadlinePassedError:
             raise Unavailable(
                 f"{_where(url)}: no complete answer within {seconds:.0f} s; the provider or the way to it is too slow"
             ) from None
+
+    def _ask(self, url: httpx.URL, headers: Mapping[str, str], ends_at: float) -> _Reply:
+        """One answer, one redirect within the origin included, inside one deadline."""
+        ours = {**self._headers, **headers, **self._authorization}
+        with self._deadline(url, ends_at):
+            reply = self._exchange(url, ours)
+            if reply.status not in _REDIRECTS:
+                return reply
+            reply = self._exchange(self._redirected(reply), ours)
         if reply.status in _REDIRECTS:
             raise MalformedPayload(f"{_where(url)}: redirected twice in a row; set base_url to where the API really is")
         return reply
@@ -220,24 +295,19 @@ class Client:
         except (httpx.InvalidURL, KeyError):
             raise MalformedPayload(f"{whence} to nowhere") from None
 
-    def _exchange(self, url: httpx.URL, headers: Mapping[str, str]) -> _Reply:
+    def _exchange(self, url: httpx.URL, headers: Mapping[str, str], sink: _Sink | None = None) -> _Reply:
         # Built by hand: nothing of the client's (cookies, defaults, environment) gets in, and the origin is checked.
-        request = httpx.Request(
-            "GET",
-            url,
-            headers={**self._headers, **headers, **self._authorization},
-            extensions={"timeout": self._timeouts()},
-        )
+        request = httpx.Request("GET", url, headers=headers, extensions={"timeout": self._timeouts()})
         try:
             response = self._http.send(request, stream=True)
             try:
-                return self._read(url, response)
+                return self._read(url, response, sink)
             finally:
                 response.close()
         except _WIRE_ERRORS as error:
             raise PassingTrouble(f"{_where(url)}: {_wire_words(error)}") from error
 
-    def _read(self, url: httpx.URL, response: httpx.Response) -> _Reply:
+    def _read(self, url: httpx.URL, response: httpx.Response, sink: _Sink | None) -> _Reply:
         headers = {name.lower(): value for name, value in response.headers.items()}
         is_good = response.status_code < 300
         encoding = headers.get("content-encoding", "identity").strip().lower()
@@ -245,7 +315,11 @@ class Client:
             raise MalformedPayload(f"{_where(url)}: encoded as {encoding[:20]}, although only gzip was offered")
         limit = self._limits.largest_body if is_good else _LARGEST_REFUSAL
         try:
-            body = read_limited(response.iter_raw(), is_gzip="gzip" in encoding, limit=limit)
+            if sink is not None and is_good:
+                sink.fill(response, is_gzip="gzip" in encoding)
+                body = b""
+            else:
+                body = read_limited(response.iter_raw(), is_gzip="gzip" in encoding, limit=limit)
         except (TooLarge, Truncated) as error:
             if is_good:
                 raise type(error)(f"{_where(url)}: the answer has {error}") from error
@@ -263,42 +337,15 @@ class Client:
         }
 
 
-class _Stream(httpx.SyncByteStream):
-    def __init__(self, answer: httpcore.Response) -> None:
-        self._answer = answer
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield from self._answer.iter_stream()
-
-    def close(self) -> None:
-        self._answer.close()
-
-
-class _Transport(httpx.BaseTransport):
-    """httpx's own transport, but over sockets that know the deadline."""
-
-    def __init__(self, context: ssl.SSLContext | None) -> None:
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=context,
-            max_connections=8,
-            max_keepalive_connections=2,
-            keepalive_expiry=15.0,
-            network_backend=DeadlineBackend(),
-        )
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        url = request.url
-        target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-        asked = httpcore.Request(request.method, target, headers=request.headers.raw, extensions=request.extensions)
-        answer = self._pool.handle_request(asked)
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Stream(answer))
-
-    def close(self) -> None:
-        self._pool.close()
-
-
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
+
+
+def _location(reply: _Reply) -> str:
+    try:
+        return str(reply.url.join(reply.headers.get("location", "")))
+    except httpx.InvalidURL:
+        return ""
 
 
 def _where(url: httpx.URL) -> str:

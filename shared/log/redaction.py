@@ -34,13 +34,19 @@ _HEADER = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _BEARER = re.compile(r"(?i)(\b(?:bearer|basic)\s+)[A-Za-z0-9+/=._~\-]{12,}")
-_USERINFO = re.compile(r"(?i)(\b[a-z][a-z0-9+.\-]*://)[^\s/?#\"'<>]*@")
+# A scheme is short: without the bound, a long line of dots would be searched anew from each of them.
+_USERINFO = re.compile(r"(?i)(\b[a-z][a-z0-9+.\-]{0,30}://)[^\s/?#\"'<>]*@")
 
 
 def register_secret(value: str) -> None:
     """Remember a secret's value, so that it is masked wherever it turns up; reading a secret does it by itself."""
     if len(value) >= SHORTEST_KNOWN:
         _known.add(value)
+
+
+def known_secrets() -> frozenset[str]:
+    """Every registered value, for a process of ours that masks on our behalf."""
+    return frozenset(_known)
 
 
 def redact(text: str) -> str:

@@ -9,20 +9,26 @@ from alerts.receiver import Receiver
 
 @dataclass(frozen=True)
 class Said:
-    """One way the far side answers."""
+    """One way the far side answers; `at` is the step where, if the conversation has several and it is not the last."""
 
     status: int
     body: str = ""
     headers: dict[str, str] = field(default_factory=dict)
+    at: str = ""
 
 
 class Stand(Protocol):
-    """The far side of one receiver kind; `tests/alerts/receivers/<kind>.py` has one, called `STAND`."""
+    """The far side of one receiver kind; `tests/alerts/receivers/<kind>.py` has one, called `STAND`.
+
+    `later` and `never` are answers that pass and that are final, `pauses` those that may carry a Retry-After (none
+    where the channel has no such thing), `live` what would be more than text in this channel.
+    """
 
     secret: str
     later: Sequence[Said]
     never: Sequence[Said]
     pauses: Sequence[Said]
+    live: Sequence[str]
 
     def __enter__(self) -> Self: ...
 

@@ -70,6 +70,8 @@ def test_answers_that_are_final_are_rejections(stand: Stand) -> None:
 
 
 def test_a_pause_asked_for_in_seconds_or_as_a_date_is_passed_on(stand: Stand) -> None:
+    if not stand.pauses:
+        pytest.skip("this channel has no words to ask for a pause")
     for said in stand.pauses:
         date = format_datetime(utc_now() + timedelta(seconds=90), usegmt=True)
         stand.say(
@@ -146,7 +148,7 @@ def test_hostile_text_arrives_and_is_inert(stand: Stand) -> None:
 
     [sent] = stand.taken
     assert "evil.example" in sent
-    for live in ("<!", "<@", "<https://evil", "@everyone", "\u202e", "\\u0000", "\\r", "\\u001b", "javascript:"):
+    for live in ("\u202e", "\0", "\r", "\x1b", "javascript:", *stand.live):
         assert live not in sent, live
 
 

@@ -320,7 +320,7 @@ def test_a_webhook_is_believed_by_its_object_not_by_its_action() -> None:
 
     assert (build.status, build.is_finished, build.default_branch) == (Status.QUEUED, False, "trunk")
     assert (second.status, second.is_finished) == (Status.BLOCKED, False)
-    assert (job.run_external_id, job.attempt, job.repository_external_id) == ("100", 1, "1")
+    assert (job.build_external_id, job.attempt, job.repository_external_id) == ("100", 1, "1")
     assert (job.job.status, job.job.started_at) == (Status.BLOCKED, None)
 
 

@@ -1,7 +1,6 @@
 """Recorded reality: every payload recorded from GitHub goes through the real client and parser, from loopback."""
 
 import json
-from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,130 +9,42 @@ import pytest
 
 from collectors.fields import Fields
 from collectors.github_payload import with_jobs
-from collectors.github_reading import Reading, parse_any
-from shared.errors import ProviderError, RateLimited
-from shared.http.client import Client, Limits
+from collectors.github_reading import parse_any
+from collectors.reading import Reading
+from shared.errors import RateLimited
+from shared.http.client import Client
 from shared.observation import Observation, ObservedJob
 from shared.status import Status
+from tests.conformance.counts import COUNTS
+from tests.conformance.reading import QUICK, readings
 from tests.factories import NOON
 from tests.loopback import Heard, Loopback, reply
-from tests.recorded import Exchange, github_exchanges, rec_bodies, recorded
-
-QUICK = Limits(pause_seconds=0.001, read_seconds=2, total_seconds=5)
+from tests.recorded import exchanges, rec_bodies, recorded
 
 
 def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def ask(url: str, exchange: Exchange) -> Reading:
-    """What the client and the parser make of one recorded answer; an error of the client's is no build, by its name."""
-    shape: type = list if exchange.body.lstrip().startswith(b"[") else dict
-    with Client(url, limits=QUICK, clock=lambda: NOON) as client:
-        try:
-            return parse_any(client.get_json(exchange.target, shape=shape).payload, "github.com")
-        except ProviderError as error:
-            return Reading(not_a_build=f"{exchange.status}: {type(error).__name__}")
-
-
-@pytest.fixture(scope="module")
-def readings() -> dict[str, Reading]:
-    """Every recorded exchange served under its recorded path, status and headers, by `folder/name`."""
-    exchanges = github_exchanges()
-
-    def answer(heard: Heard) -> bytes:
-        exchange = exchanges[int(heard.target.split("/")[1])]
-        absent = {"Content-Type": ""} if "Content-Type" not in exchange.headers else {}
-        return reply(exchange.body, exchange.status, {**absent, **exchange.headers})
-
-    with Loopback(answer) as server:
-        return {f"{found.folder}/{found.name}": ask(f"{server.url}/{n}", found) for n, found in enumerate(exchanges)}
-
-
-def counted(readings: dict[str, Reading], folder: str) -> Counter[str]:
-    found = [reading for name, reading in readings.items() if name.startswith(f"{folder}/")]
-    counts: Counter[str] = Counter({"payloads": len(found)})
-    for reading in found:
-        counts["builds"] += len(reading.builds)
-        counts["jobs"] += len(reading.jobs)
-        counts["problems"] += len(reading.unreadable)
-        if reading.not_a_build is not None:
-            counts[f"no build: {reading.not_a_build}"] += 1
-    return +counts
-
-
-COUNTS = {
-    "hub4j-wiremock": {
-        "payloads": 95,
-        "builds": 107,
-        "jobs": 5,
-        "problems": 1,
-        "no build: account": 13,
-        "no build: repository": 16,
-        "no build: workflow": 9,
-        "no build: list of workflows": 1,
-        "no build: list of check runs": 5,
-        "no build: object without a run or a job": 8,
-        "no build: 200: MalformedPayload": 3,  # log files, no JSON
-        "no build: 204: MalformedPayload": 9,
-        "no build: 302: MalformedPayload": 3,  # to where the logs are
-        "no build: 403: RateLimited": 3,
-        "no build: 404: NotFound": 2,
-        "no build: 429: RateLimited": 1,
-    },
-    "octokit-openapi": {
-        "payloads": 16,
-        "builds": 2,
-        "jobs": 2,
-        "no build: JSON list": 2,
-        "no build: bill": 2,
-        "no build: description of the API": 1,
-        "no build: hook delivery": 1,
-        "no build: list of check runs": 1,
-        "no build: list of workflows": 1,
-        "no build: rate limit overview": 1,
-        "no build: receipt of a dispatch": 1,
-        "no build: token": 1,
-        "no build: workflow": 1,
-    },
-    "otel-cicd-action": {
-        "payloads": 15,
-        "builds": 3,
-        "jobs": 7,
-        "no build: JSON list": 8,
-        "no build: 404: NotFound": 1,
-    },
-    "webhooks": {
-        "payloads": 34,
-        "builds": 3,
-        "jobs": 6,
-        "no build: check_run webhook": 8,
-        "no build: check_suite webhook": 9,
-        "no build: deployment_status webhook": 4,
-        "no build: ping webhook": 4,
-    },
-}
-
-
-@pytest.mark.parametrize("folder", COUNTS)
-def test_every_recorded_payload_is_a_build_a_job_neither_or_a_problem(
-    readings: dict[str, Reading], folder: str
-) -> None:
-    assert counted(readings, folder) == COUNTS[folder]
+@pytest.fixture(scope="module", name="readings")
+def every_reading() -> dict[str, Reading]:
+    return readings("github")
 
 
 def test_no_folder_and_no_file_of_the_recording_is_left_out(readings: dict[str, Reading]) -> None:
     folder = recorded("github")
     wiremock = folder / "hub4j-wiremock"
 
-    assert {path.name for path in folder.iterdir() if path.is_dir()} == COUNTS.keys()
+    assert {path.name for path in folder.iterdir() if path.is_dir()} == COUNTS["github"].keys()
     bodies = set(wiremock.glob("*/__files/*"))
     told = {
         path.parents[1] / "__files" / json.loads(path.read_text())["response"].get("bodyFileName", "")
         for path in wiremock.glob("*/mappings/*.json")
     }
     assert bodies <= told
-    assert len((wiremock / "exchanges.jsonl").read_text().splitlines()) == COUNTS["hub4j-wiremock"]["payloads"]
+    assert (
+        len((wiremock / "exchanges.jsonl").read_text().splitlines()) == COUNTS["github"]["hub4j-wiremock"]["payloads"]
+    )
 
 
 def without_messages(reading: Reading) -> Reading:
@@ -147,7 +58,7 @@ def test_the_raw_recording_reads_as_the_exchanges_made_from_it(readings: dict[st
     # The last one is a 404, which never reaches the parser.
     read = [without_messages(parse_any(body, "github.com")) for body in raw[:-1]]
     assert read == [without_messages(readings[f"otel-cicd-action/{number:02}"]) for number in range(1, 15)]
-    assert len(raw) == COUNTS["otel-cicd-action"]["payloads"]
+    assert len(raw) == COUNTS["github"]["otel-cicd-action"]["payloads"]
 
 
 def test_no_recorded_build_has_a_problem_or_an_impossible_time(readings: dict[str, Reading]) -> None:
@@ -272,7 +183,7 @@ def test_a_recorded_job_reads_as_it_does_by_hand(readings: dict[str, Reading], p
     found = readings[where].jobs[row]
     job: ObservedJob = found.job
 
-    assert (found.run_external_id, found.attempt) == (run_id, attempt)
+    assert (found.build_external_id, found.attempt) == (run_id, attempt)
     read = [job.external_id, job.name, job.status, job.raw_status, job.queued_at, job.started_at, job.finished_at]
     instants = [None if text is None else utc(text) for text in expected[4:7]]
     assert [*read, job.runner] == [*expected[:4], *instants, expected[7]]
@@ -325,7 +236,7 @@ LIMITS = [
 
 @pytest.mark.parametrize(("name", "filled", "seconds"), LIMITS)
 def test_a_recorded_rate_limit_says_how_long_to_wait(name: str, filled: dict[str, datetime], seconds: float) -> None:
-    (exchange,) = [found for found in github_exchanges() if found.name == name]
+    (exchange,) = [found for found in exchanges("github") if found.name == name]
     stamps = {header: str(int(instant.timestamp())) for header, instant in filled.items()}
     served = reply(exchange.body, exchange.status, {**exchange.headers, **stamps})
 
@@ -344,7 +255,7 @@ def test_recorded_pages_are_walked_by_their_numeric_links() -> None:
     """Four pages of check runs are the only recorded walk; GitHub's host in the links stands for the loopback one."""
     pages = {
         found.target: found
-        for found in github_exchanges()
+        for found in exchanges("github")
         if "getCheckRuns" in found.name and "check-runs" in found.target
     }
 

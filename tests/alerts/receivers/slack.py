@@ -74,6 +74,7 @@ class SlackStand:
         Said(401),
     )
     pauses: Sequence[Said] = (Said(429, "rate_limited"), Said(503))
+    live: Sequence[str] = ("<!", "<@", "<https://evil", "@everyone", "\\u0000", "\\r", "\\u001b")
 
     def __init__(self, latency_seconds: float = 0.0) -> None:
         self.slack = Slack()

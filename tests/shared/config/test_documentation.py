@@ -83,9 +83,10 @@ def test_the_example_is_still_right_with_everything_in_it_switched_on(tmp_path: 
         "GITHUB_TOKEN": "token-of-github-com",
         "GHES_TOKEN": "token-of-the-enterprise-server",
         "SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T0/B0/x",
+        "SMTP_PASSWORD": "password-of-the-mail-server",
     }
 
     config = load(path, providers=PROVIDERS, receivers=RECEIVERS, environ=environ)
 
-    assert [len(part) for part in (config.providers, config.receivers, config.projects)] == [2, 1, 1]
+    assert [len(part) for part in (config.providers, config.receivers, config.projects)] == [2, 2, 1]
     assert str(config.database.folder) == "/srv/build-observatory"

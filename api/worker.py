@@ -1,10 +1,13 @@
 """What one API worker is made of: engine, hub and application, created after the fork."""
 
+import gc
+
 from flask import Flask, request
 from sqlalchemy.orm import Session
 
 from api import stream
 from api.app import create_app
+from api.auth import require_permissions
 from api.hub import Hub, Limits
 from api.problems import Problem
 from shared.clock import utc_now
@@ -32,8 +35,12 @@ def build(config: Config) -> tuple[Flask, Hub]:
     hub = Hub(engine, Listener(direct_url, application="api"), limits, live_keys)
     app = create_app(config, engine)
     stream.register(app, hub)
-    hub.start()
+    require_permissions(app)
     _tell_when_draining(app, hub)
+    hub.start()
+    # What was made up to here lives as long as the worker; the collector need not walk it in the middle of a request.
+    gc.collect()
+    gc.freeze()
     return app, hub
 
 

@@ -27,6 +27,7 @@ from shared.config.settings import Config
 from shared.database import limit_waiting, make_engine
 from shared.errors import CannotStart
 from shared.log import setup as logs
+from shared.outage import Outage
 
 log = structlog.get_logger()
 
@@ -65,12 +66,13 @@ class Scheduler:
             sources.sync(session, self._config, utc_now())
         self._beat()
         self._clock.add_listener(_log_trouble, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
+        outage = Outage()
         for job, seconds in (
             (self._tick, TICK_SECONDS),
             (self._alert, ALERTS_SECONDS),
             (self._beat, HEARTBEAT_SECONDS),
         ):
-            self._clock.add_job(_through_outages(job), "interval", seconds=seconds, id=job.__name__)
+            self._clock.add_job(_through_outages(job, outage), "interval", seconds=seconds, id=job.__name__)
         self._clock.start()
         log.info("started", lease_owner=self._identity.id, sources=self._instances, receivers=list(self._receivers))
 
@@ -174,13 +176,15 @@ def _signals() -> threading.Event:
 
 def _wait_for_database(engine: Engine, stopping: threading.Event) -> bool:
     """Wait until the database answers and is migrated; False when told to stop before."""
+    outage = Outage()
     while not stopping.is_set():
         try:
             at, newest = migrations.current(engine), migrations.head()
         except OperationalError as error:
-            log.warning("waiting for the database", error=str(error.orig).partition("\n")[0])
+            outage.failed("waiting for the database", error)
             stopping.wait(2.0)
             continue
+        outage.is_over()
         if at != newest:
             raise CannotStart(
                 f"The database's schema is at {at or 'nothing'}, this version needs {newest}",
@@ -190,20 +194,15 @@ def _wait_for_database(engine: Engine, stopping: threading.Event) -> bool:
     return False
 
 
-def _through_outages(job: Callable[[], None]) -> Callable[[], None]:
+def _through_outages(job: Callable[[], None], outage: Outage) -> Callable[[], None]:
     """The same job, but a database that is away is one line in the log and not a trace every half second."""
-    last_words = ""
 
     def guarded() -> None:
-        nonlocal last_words
         try:
             job()
-            last_words = ""
-        except (OperationalError, SQLAlchemyError) as error:
-            words = str(getattr(error, "orig", None) or error).partition("\n")[0]
-            if words != last_words:
-                log.warning("database trouble", job=job.__name__, error=words)
-            last_words = words
+            outage.is_over()
+        except SQLAlchemyError as error:
+            outage.failed("database trouble", error, job=job.__name__)
 
     return guarded
 

@@ -20,6 +20,8 @@ _BEAT = text("""
 """)
 _FORGET = text(f"DELETE FROM processes WHERE heartbeat_at < clock_timestamp() - interval '{FORGOTTEN_AFTER}'")
 _REMOVE = text("DELETE FROM processes WHERE id = :id")
+_SAME_KIND = text("SELECT id FROM processes WHERE kind = :kind AND id LIKE :here || '/%' AND id <> :id")
+_REMOVE_ALL = text("DELETE FROM processes WHERE id = ANY(:ids)")
 _HOLDERS = text("SELECT DISTINCT lease_owner FROM sources WHERE lease_owner LIKE :here || '/%'")
 
 
@@ -44,6 +46,13 @@ def beat(session: Session, identity: Identity) -> None:
 def leave(session: Session, identity: Identity) -> None:
     """Say that this process ends."""
     session.execute(_REMOVE, {"id": identity.id})
+
+
+def forget_the_dead(session: Session, identity: Identity) -> None:
+    """Remove the rows of this kind's processes of this machine that ended without a word."""
+    others = session.scalars(_SAME_KIND, {"kind": identity.kind, "here": identity.machine, "id": identity.id}).all()
+    if dead := [other for other in others if not _lives(other)]:
+        session.execute(_REMOVE_ALL, {"ids": dead})
 
 
 def free_leases_of_the_dead(session: Session, identity: Identity) -> int:

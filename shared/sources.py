@@ -61,6 +61,18 @@ def add(session: Session, provider: ProviderSettings, scope: str, config: Config
     return source_id
 
 
+def is_watched(session: Session, instance: str, scope: str) -> bool:
+    """Whether this source is polled already."""
+    found = session.execute(
+        text("""
+            SELECT FROM sources JOIN instances ON instances.id = sources.instance_id
+            WHERE instances.name = :instance AND sources.scope = :scope AND sources.is_active
+        """),
+        {"instance": instance, "scope": scope},
+    )
+    return found.first() is not None
+
+
 def find(session: Session, name: str) -> SourceName:
     """The one source of this id, `instance:scope` or scope alone; raises UnknownSource, listing what there is."""
     rows = session.execute(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Event
 from time import monotonic
 
 import structlog
@@ -63,12 +64,17 @@ _NO_NEWS = Outcome(State.EXPIRED, "its failure was not delivered to this receive
 
 
 def deliver_pending(
-    engine: Engine, receivers: Mapping[str, Receiver], now: datetime, *, lease: timedelta = LEASE
+    engine: Engine,
+    receivers: Mapping[str, Receiver],
+    now: datetime,
+    *,
+    lease: timedelta = LEASE,
+    stop: Event | None = None,
 ) -> Delivered:
     """Send what is due, each receiver on a thread of its own, so that none waits for another.
 
     Begins no send later than 5 s after the call; what is left is for the next one. A receiver that wants something
-    later is left alone for the rest of the run.
+    later is left alone for the rest of the run. Once `stop` is set nothing more is begun; what is under way is settled.
     """
     clock = _clock_from(now)
     with Session(engine) as session, session.begin():
@@ -78,8 +84,9 @@ def deliver_pending(
     total = Delivered(expired=len(orphans))
     if not receivers:
         return total
+    terms = _Terms(clock=clock, lease=lease, stop=stop or Event())
     with ThreadPoolExecutor(min(len(receivers), _MOST_RECEIVERS_AT_ONCE), "deliver") as pool:
-        runs = [pool.submit(_deliver_to, engine, name, each, clock, lease) for name, each in receivers.items()]
+        runs = [pool.submit(_deliver_to, engine, name, receiver, terms) for name, receiver in receivers.items()]
     for run in runs:
         total += run.result()
     return total
@@ -91,17 +98,25 @@ def back_off(tries: int) -> float:
     return min(LONGEST_WAIT_SECONDS, wait * random.uniform(0.8, 1.2))  # noqa: S311 (spreads load, keeps no secret)
 
 
-def _deliver_to(engine: Engine, name: str, receiver: Receiver, clock: Clock, lease: timedelta) -> Delivered:
+@dataclass(frozen=True, kw_only=True)
+class _Terms:
+    clock: Clock
+    lease: timedelta
+    stop: Event
+
+
+def _deliver_to(engine: Engine, name: str, receiver: Receiver, terms: _Terms) -> Delivered:
     """Send one receiver's due deliveries until none is left, it wants a rest, or the run is long enough."""
     total, ends_at = Delivered(), monotonic() + _LONGEST_RUN_SECONDS
-    while monotonic() < ends_at:
+    while monotonic() < ends_at and not terms.stop.is_set():
+        now = terms.clock()
         with Session(engine) as session, session.begin():
-            claimed = claim(session, name, clock(), lease)
+            claimed = claim(session, name, now, terms.lease)
             is_news = claimed is None or claimed.kind != Kind.FIXED or was_break_sent(session, claimed)
         if claimed is None:
             break
-        outcome = _try_once(receiver, claimed, clock()) if is_news else _NO_NEWS
-        total += _settle(engine, claimed, outcome, clock())
+        outcome = _try_once(receiver, claimed, terms.clock()) if is_news else _NO_NEWS
+        total += _settle(engine, claimed, outcome, terms.clock())
         if outcome.state is State.PENDING:
             break
     return total

@@ -16,6 +16,9 @@ LEASE = timedelta(seconds=60)
 """How long a claimed delivery is left to its worker; a send with its 8 s deadline is long over by then."""
 
 
+ORPHANED_AFTER = timedelta(minutes=10)
+
+
 class State(StrEnum):
     """Where a delivery stands."""
 
@@ -81,7 +84,7 @@ _EXPIRE_ORPHANS = text("""
     UPDATE deliveries d SET state = 'expired', settled_at = :now, lease_until = NULL,
         last_error = 'no receiver of this name is configured any more'
     WHERE (d.state = 'pending' OR d.state = 'sending' AND d.lease_until < clock_timestamp())
-      AND d.receiver <> ALL(:receivers)
+      AND d.next_try_at < :overdue AND d.receiver <> ALL(:receivers)
     RETURNING d.id, d.receiver, d.event_pos
 """)
 
@@ -114,8 +117,13 @@ def postpone(session: Session, receiver: str, until: datetime) -> None:
 
 
 def expire_orphans(session: Session, receivers: Collection[str], now: datetime) -> list[tuple[int, str, int]]:
-    """Give up what waits for receivers that are no longer configured; returns (id, receiver, event_pos) of each."""
-    rows = session.execute(_EXPIRE_ORPHANS, {"receivers": sorted(receivers), "now": now})
+    """Give up what waits for receivers that nobody serves any more; returns (id, receiver, event_pos) of each.
+
+    Schedulers are restarted one after another, so another one may know a receiver that this one does not: only what
+    has been overdue for a while is given up.
+    """
+    values = {"receivers": sorted(receivers), "now": now, "overdue": now - ORPHANED_AFTER}
+    rows = session.execute(_EXPIRE_ORPHANS, values)
     return [(row.id, row.receiver, row.event_pos) for row in rows]
 
 

@@ -51,7 +51,7 @@ def create_app(config: Config, engine: Engine) -> Flask:
     Raises CannotStart when it would be open to the world without a key, or when a route names no permission.
     """
     services = Services(config, engine)
-    auth.require_key(services)
+    auth.require_key(services.config.server, services.engine)
     app = Flask("api", static_url_path="/static")
     app.config.update(SETTINGS)
     app.url_map.strict_slashes = False

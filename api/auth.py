@@ -4,14 +4,16 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from flask import Flask, current_app, g, request
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from api.origins import is_host_allowed, is_origin_allowed, is_published
 from api.principal import Permission, Principal, anonymous, holder_of
 from api.problems import Problem
-from api.services import Services, services, write
+from api.services import services, write
 from shared.clock import utc_now
+from shared.config.settings import ServerSettings
 from shared.errors import CannotStart
 from shared.keys import LiveKey, authenticate, has_usable_key
 
@@ -43,13 +45,12 @@ def require_permissions(app: Flask) -> None:
         raise CannotStart(f"no permission is declared for {', '.join(silent)}", "Put @needs(Permission.…) on the view")
 
 
-def require_key(app_services: Services) -> None:
+def require_key(server: ServerSettings, engine: Engine) -> None:
     """Refuse to serve the world when nobody could present a key and reading is not free."""
-    server = app_services.config.server
     if not is_published(server) or server.public_read:
         return
     try:
-        with Session(app_services.engine) as session:
+        with Session(engine) as session:
             has_key = has_usable_key(session, utc_now())
     except SQLAlchemyError as error:
         cure = "Start the database and migrate it (observatory migrate), then start the API again"

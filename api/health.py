@@ -17,7 +17,7 @@ from api.principal import Permission
 from api.schemas import NoQuery
 from api.services import read, services
 from api.shapes import AliveSchema, ReadySchema
-from shared.readiness import Check, check_scheduler, check_schema
+from shared.readiness import Check, check_api, check_scheduler, check_schema
 from shared.wire import encode
 
 blueprint = ApiBlueprint("health", __name__, description="For load balancers and Prometheus")
@@ -69,13 +69,16 @@ def _checks() -> dict[str, Check]:
     try:
         with read() as opened:
             schema = check_schema(opened.session, _head())
-            scheduler = check_scheduler(opened.session) if schema.is_ok else Check(is_ok=False, detail="not looked at")
+            unseen = Check(is_ok=False, detail="not looked at")
+            scheduler = check_scheduler(opened.session) if schema.is_ok else unseen
+            api = check_api(opened.session) if schema.is_ok else Check(is_ok=True, detail="answers")
     except SQLAlchemyError as error:
         unknown = Check(is_ok=False, detail="cannot be known without the database")
         # The driver's words can hold addresses and users: the log has them, the public does not.
+        api = Check(is_ok=True, detail="answers")
         detail = f"cannot be reached or does not answer ({type(error).__name__})"
-        return {"database": Check(is_ok=False, detail=detail), "schema": unknown, "scheduler": unknown}
-    return {"database": Check(is_ok=True, detail="answers"), "schema": schema, "scheduler": scheduler}
+        return {"database": Check(is_ok=False, detail=detail), "schema": unknown, "scheduler": unknown, "api": api}
+    return {"database": Check(is_ok=True, detail="answers"), "schema": schema, "scheduler": scheduler, "api": api}
 
 
 @cache

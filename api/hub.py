@@ -19,6 +19,7 @@ from api.subscriber import LogAccess, Subscriber
 from api.subscription import CloseCode
 from shared.event_reader import Bounds, bounds
 from shared.listener import Listener
+from shared.outage import Outage
 from shared.reading import reading
 
 POLL_SECONDS = 1.0
@@ -61,6 +62,7 @@ class Hub:
         self._readers = BoundedSemaphore(REPLAYS_AT_ONCE)
         self._access: LogAccess | None = None
         self._bounds: Bounds | None = None
+        self._outage = Outage()
         self.is_draining = False
 
     @property
@@ -132,8 +134,12 @@ class Hub:
             try:
                 while self._read_on():
                     pass
-            except (SQLAlchemyError, LogChanged) as error:
-                log.warning("could not read the log", error=str(error.__cause__ or error).strip())
+                self._outage.is_over()
+            except SQLAlchemyError as error:
+                self._outage.failed("could not read the log", error)
+                gevent.sleep(POLL_SECONDS)
+            except LogChanged as error:
+                log.warning("could not read the log", error=str(error))
                 gevent.sleep(POLL_SECONDS)
             except Exception:
                 log.exception("could not follow the log")
@@ -188,7 +194,7 @@ class Hub:
             try:
                 self._close_revoked(list(self._subscribers))
             except SQLAlchemyError as error:
-                log.warning("could not check keys", error=str(error.__cause__ or error).strip())
+                self._outage.failed("could not check keys", error)
             except Exception:
                 log.exception("could not check keys")
 

@@ -130,13 +130,6 @@ class Ring:
         for place in range(pos - self.floor, len(self._entries)):
             yield self._entries[place]
 
-    def restart(self, head: int) -> None:
-        """Forget everything: the log began another life, or has a hole."""
-        self._entries.clear()
-        self._builds.clear()
-        self.bytes_held = 0
-        self.head = head
-
     def _sharing(self, entry: Entry) -> Entry:
         """Let all entries of this build show the newest it is known to be."""
         build_id = entry.build.facts.get("build_id")

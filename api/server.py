@@ -182,8 +182,25 @@ class Worker(GeventWorker):  # type: ignore[misc]
             super().handle_quit(sig, frame)
 
 
+def _repeats_failed_start(words: str, values: tuple[object, ...]) -> bool:
+    if words.startswith("Worker (pid:%s) exited"):
+        return values[-1] in {Arbiter.WORKER_BOOT_ERROR, Arbiter.APP_LOAD_ERROR}
+    return words.startswith(("Shutting down: %s", "Reason: %s"))  # only after such a start is it an error
+
+
 class Log(Logger):  # type: ignore[misc]
     """Gunicorn's messages on our road; its access log only when debugging."""
+
+    def info(self, msg: str, *args: object, **kwargs: Any) -> None:
+        """What gunicorn does while all is well is for whoever looks for a fault; `listening` we say ourselves."""
+        self.debug(msg, *args, **kwargs)
+
+    def error(self, msg: str, *args: object, **kwargs: Any) -> None:
+        """A worker that could not start has said why, in words; gunicorn's would only repeat the number."""
+        if _repeats_failed_start(msg, args):
+            self.debug(msg, *args, **kwargs)
+        else:
+            super().error(msg, *args, **kwargs)
 
     def setup(self, cfg: Any) -> None:
         self.cfg = cfg

@@ -1,18 +1,30 @@
 """What one API worker is made of: engine, hub and application, created after the fork."""
 
+import gc
+
+import gevent
+import structlog
 from flask import Flask, request
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from api import stream
 from api.app import create_app
+from api.auth import require_permissions
 from api.hub import Hub, Limits
 from api.problems import Problem
+from shared import processes
 from shared.clock import utc_now
 from shared.config.settings import Config
 from shared.database import make_engine
 from shared.errors import CannotStart
 from shared.keys import still_live
 from shared.listener import Listener
+
+HEARTBEAT_SECONDS = 10
+
+log = structlog.get_logger()
 
 
 def build(config: Config) -> tuple[Flask, Hub]:
@@ -32,8 +44,13 @@ def build(config: Config) -> tuple[Flask, Hub]:
     hub = Hub(engine, Listener(direct_url, application="api"), limits, live_keys)
     app = create_app(config, engine)
     stream.register(app, hub)
-    hub.start()
+    require_permissions(app)
     _tell_when_draining(app, hub)
+    hub.start()
+    gevent.spawn(_tell_of_life, engine)
+    # What was made up to here lives as long as the worker; the collector need not walk it in the middle of a request.
+    gc.collect()
+    gc.freeze()
     return app, hub
 
 
@@ -45,3 +62,17 @@ def _tell_when_draining(app: Flask, hub: Hub) -> None:
             raise Problem(503, "This process is stopping.")
 
     app.before_request(refuse)
+
+
+def _tell_of_life(engine: Engine) -> None:
+    """One row of `processes` for this worker, beaten until it ends; a worker may be killed, so the next one tidies."""
+    identity = processes.Identity("api")
+    while True:
+        try:
+            with Session(engine) as session, session.begin():
+                processes.beat(session, identity)
+                processes.forget_the_dead(session, identity)
+        except SQLAlchemyError as error:
+            # Without the database there is nobody to tell; everything else that needs it says so.
+            log.info("missed heartbeat", error=type(error).__name__)
+        gevent.sleep(HEARTBEAT_SECONDS)

@@ -1,5 +1,7 @@
 """`observatory config check`: every mistake at once, or what the configuration means."""
 
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -9,8 +11,11 @@ from cli.failures import Mistaken
 from cli.options import config_option, config_path, json_option
 from cli.style import Command, Group
 from cli.table import print_json
-from shared.config.settings import Config
+from shared.config.files import read_toml
+from shared.config.settings import LISTS, Config
 from shared.errors import ConfigError
+
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
 @click.group(cls=Group)
@@ -34,7 +39,7 @@ def check(ctx: click.Context, as_json: bool) -> None:
         count = len(error.mistakes)
         cure = f"{count} mistakes" if count > 1 else "One mistake"
         raise Mistaken(
-            [f"{place}: {words}" for place, words in error.mistakes],
+            told(path, error.mistakes),
             f"{cure}; docs/configuration.md explains every key.",
         ) from error
     if as_json:
@@ -42,6 +47,34 @@ def check(ctx: click.Context, as_json: bool) -> None:
         return
     for line in describe(found):
         click.echo(line)
+
+
+def told(path: Path | None, mistakes: Sequence[tuple[str, str]]) -> list[str]:
+    """The mistakes for people: the file before each key of it, and an entry's name behind its number."""
+    names = _names(path) if path else {}
+    return [f"{_located(path, place, names)}: {words}" for place, words in mistakes]
+
+
+def _located(path: Path | None, place: str, names: Mapping[str, str]) -> str:
+    if path is None or place == str(path) or _VARIABLE.fullmatch(place):
+        return place
+    entry, dot, key = place.partition(".")
+    name = f" ({names[entry]})" if entry in names and key not in {"name", "key"} else ""
+    return f"{path}: {entry}{name}{dot}{key}"
+
+
+def _names(path: Path) -> dict[str, str]:
+    """`providers[0]` to the name that this entry gives itself; nothing of a file that cannot be read."""
+    try:
+        raw = read_toml(path)
+    except ConfigError:
+        return {}
+    return {
+        f"{section}[{index}]": name
+        for section in LISTS
+        for index, entry in enumerate(raw.get(section, []) if isinstance(raw.get(section), list) else [])
+        if isinstance(entry, dict) and isinstance(name := entry.get("key" if section == "projects" else "name"), str)
+    }
 
 
 def describe(config: Config) -> list[str]:

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -67,10 +67,26 @@ def with_database(config: Config) -> Config:
 
 @contextmanager
 def open_engine(config: Config) -> Iterator[Engine]:
-    """An engine for one command."""
+    """An engine for one command. Raises CannotStart when no database runs."""
+    with _engine_on(database_url(config), config) as engine:
+        yield engine
+
+
+@contextmanager
+def borrow_engine(config: Config) -> Iterator[Engine]:
+    """An engine for a command that comes before the first `up`: a private database that rests is woken for so long."""
+    from shared.embedded.server import borrowed_url  # noqa: PLC0415 (only without a database of one's own)
+
+    with ExitStack() as stack:
+        url = config.database.url and config.database.url.get_secret_value()
+        yield stack.enter_context(_engine_on(url or stack.enter_context(borrowed_url(config.database.folder)), config))
+
+
+@contextmanager
+def _engine_on(url: str, config: Config) -> Iterator[Engine]:
     from shared.database import make_engine  # noqa: PLC0415
 
-    engine = make_engine(database_url(config), application="cli", pool_size=2, is_pooled=config.database.is_pooled)
+    engine = make_engine(url, application="cli", pool_size=2, is_pooled=config.database.is_pooled)
     try:
         yield engine
     finally:

@@ -3,15 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from cli.options import DEFAULT_FILE
 from shared.config.settings import load
 from shared.embedded.binaries import wheel_binaries
-from shared.embedded.server import Server, running_url
+from shared.embedded.server import borrowed_url
 from shared.embedded.settings import DATABASE, ROLE
 from shared.errors import CannotStart, ConfigError
 
@@ -26,24 +25,14 @@ def main(arguments: Sequence[str]) -> int:
     try:
         configured = os.environ.get("OBSERVATORY_CONFIG") or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
         folder = load(None if configured is None else Path(configured)).database.folder
-        with _socket(folder) as socket:
-            return subprocess.run(list(arguments), env=_environment(socket), check=False).returncode  # noqa: S603 (asked for)
+        with borrowed_url(folder) as url:
+            return subprocess.run(list(arguments), env=_environment(_host(url)), check=False).returncode  # noqa: S603 (asked for)
     except ConfigError as error:
         sys.stderr.write("".join(f"{path}: {text}\n" for path, text in error.mistakes))
         return 2
     except (CannotStart, FileNotFoundError) as error:
         sys.stderr.write(f"{error}\n")
         return 3
-
-
-@contextmanager
-def _socket(folder: Path) -> Iterator[str]:
-    url = running_url(folder)
-    if url is not None:
-        yield _host(url)
-        return
-    with Server(folder) as server:
-        yield _host(server.url)
 
 
 def _host(url: str) -> str:

@@ -1,30 +1,33 @@
 """`observatory demo`: everything against a simulated CI system, in a folder of its own, never on your database."""
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
 from cli.plan import Plan, become_the_stack
-from cli.preflight import free_port, raise_file_limit
+from cli.preflight import by_whom, check_port, free_port, raise_file_limit
 from shared.config.settings import default_data_folder
 from shared.embedded.folder import make_folder
 
 HOST = "127.0.0.1"
+USUAL_PORT = 8080
 _SOCKETS = 500
 
 _PLATFORM_VARIABLES = {"PORT", "WEB_CONCURRENCY", "LOG_LEVEL", "DATABASE_URL", "DATABASE_URL_FILE"}
 """What would otherwise override the demo's own configuration."""
 
 
-def run(*, port: int = 8080, seconds: float | None = None, is_fresh: bool = False) -> int:
+def run(*, port: int | None = None, seconds: float | None = None, is_fresh: bool = False) -> int:
     """Becomes the process that runs the demo; raises `CannotStart` when it cannot.
 
-    `port` is only a wish; `is_fresh` begins with nothing, in a folder that is removed at the end.
+    Without a `port` it is 8080, or a free one when that is taken.
+    `is_fresh` begins with nothing, in a folder that is removed at the end.
     """
     become_the_stack(prepare(port=port, seconds=seconds, is_fresh=is_fresh))
 
 
-def prepare(*, port: int, seconds: float | None, is_fresh: bool) -> Plan:
+def prepare(*, port: int | None, seconds: float | None, is_fresh: bool) -> Plan:
     """The plan of the demo. Nothing of the user's own configuration or database is looked at."""
     _forget_own_settings()
     raise_file_limit(_SOCKETS)
@@ -32,13 +35,28 @@ def prepare(*, port: int, seconds: float | None, is_fresh: bool) -> Plan:
     return Plan(
         config=str(folder / "config.toml"),
         host=HOST,
-        port=free_port(HOST, port),
+        port=choose_port(port),
         data_folder=str(folder / "database"),
         simulator_port=free_port(HOST),
         slack_port=free_port(HOST),
         seconds=seconds,
         temporary=str(folder) if is_fresh else None,
     )
+
+
+def choose_port(asked: int | None, *, usual: int = USUAL_PORT) -> int:
+    """The port that was asked for, or the usual one; where that is taken, a free one, and a line that says so.
+
+    Raises `CannotStart` when the port that was asked for is taken.
+    """
+    if asked is not None:
+        check_port(HOST, asked, cure="Stop that process, or name another --port; without one a free port is used.")
+        return asked or free_port(HOST)
+    port = free_port(HOST, usual)
+    if port != usual:
+        sys.stdout.write(f"port {usual} is taken{by_whom(usual)}; using {port} instead\n")
+        sys.stdout.flush()
+    return port
 
 
 def _forget_own_settings() -> None:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shlex
+import shutil
 import sys
 import time
 from dataclasses import dataclass
@@ -37,6 +39,15 @@ def parse_announcement(line: str) -> Announcement | None:
         return None
 
 
+def parse_message(line: str) -> str | None:
+    """The first line of a message that the simulator's Slack took; None when the line is something else."""
+    try:
+        text = str(json.loads(line)["message"]).partition("\n")[0]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
 def demo_config(world: Announcement, *, host: str, port: int, folder: Path) -> str:
     """The demo's config.toml: it watches every repository of the simulator closely and tells its chat."""
     return f"""\
@@ -45,6 +56,9 @@ def demo_config(world: Announcement, *, host: str, port: int, folder: Path) -> s
 [server]
 host = {json.dumps(host)}
 port = {port}
+
+[database]
+folder = {json.dumps(str(folder / "database"))}
 
 [logging]
 level = "warning"
@@ -77,8 +91,12 @@ class World:
 
     def overhear(self, speaker: str, line: str) -> None:
         """Passes everything on, and keeps the simulator's own words about where it is."""
-        announcement = parse_announcement(line) if speaker == "simulator" else None
-        if announcement is None:
+        is_simulator = speaker == "simulator"
+        announcement = parse_announcement(line) if is_simulator else None
+        message = parse_message(line) if is_simulator else None
+        if message is not None:
+            self._say("slack", message)
+        elif announcement is None:
             self._say(speaker, line)
         else:
             self._announcement = announcement
@@ -87,7 +105,7 @@ class World:
     def start(self, supervisor: Supervisor) -> None:
         """Starts the simulator; its ports are fixed, so a restarted one is where the configuration says."""
         ports = ["--port", str(self._plan.simulator_port), "--slack-port", str(self._plan.slack_port)]
-        command = [sys.executable, "-P", "-m", "simulator", "--profile", "demo", *ports]
+        command = [sys.executable, "-P", "-m", "simulator", "--profile", "demo", "--tell-messages", *ports]
         supervisor.start(Process("simulator", command, os.environ, stop_seconds=0.5))
 
     def describe(self, supervisor: Supervisor) -> None:
@@ -106,13 +124,13 @@ class World:
         address = reachable(self._plan.host), self._plan.port
         has_come = supervisor.watch(_FIRST_BUILD_SECONDS, until=lambda: _has_builds(*address), every=0.2)
         url = url_of(self._plan.host, self._plan.port)
-        seconds, simulator = time.monotonic() - started_at, url_of("127.0.0.1", self._plan.simulator_port or 0)
-        lines = first_build(url, simulator, seconds=seconds) if has_come else no_build(url)
+        seconds = time.monotonic() - started_at
+        lines = first_build(url, self._plan.config, seconds=seconds) if has_come else no_build(url)
         for line in lines:
             self._say(OURSELVES, line)
 
 
-def first_build(url: str, simulator: str, *, seconds: float) -> list[str]:
+def first_build(url: str, config: str, *, seconds: float) -> list[str]:
     """What to try once there is something to see."""
     return [
         "",
@@ -122,9 +140,21 @@ def first_build(url: str, simulator: str, *, seconds: float) -> list[str]:
         f"    curl -s '{url}/api/builds?status=failed,timed_out'",
         f"    curl -s '{url}/api/metrics/overview'",
         f"    curl -s '{url}/api/sources'",
-        f"    curl -s '{simulator}/_control/messages'   # what Slack was told, from about a minute on",
+        f"    {observatory()} -c {shlex.quote(config)} status",
+        "",
+        "  What breaks and what is fixed is told to a stand-in for Slack; its messages follow as lines of `slack`.",
         "",
     ]
+
+
+def observatory() -> str:
+    """How the command can be typed here: by its name alone where the PATH knows it."""
+    beside = Path(sys.executable).with_name("observatory")
+    return "observatory" if shutil.which("observatory") or not beside.exists() else shlex.quote(_short(beside))
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def no_build(url: str) -> list[str]:

@@ -71,7 +71,7 @@ def _failure_of_database(error: Exception) -> Failure | None:
         return Failure(["the database's tables are missing or older than this version"], "Run `observatory migrate`.")
     if isinstance(error, sqlalchemy.OperationalError | sqlalchemy.InterfaceError | sqlalchemy.TimeoutError):
         first = str(original or error).strip().splitlines()[0]
-        return Failure(
+        return NotStarted(
             [f"the database cannot be reached: {first}"],
             "Check that it runs and that DATABASE_URL is right; without one, `observatory up` starts a private one.",
         )

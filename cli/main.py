@@ -19,7 +19,7 @@ COMMANDS = {
     "config": ("cli.check:config", "Check the configuration."),
     "source": ("cli.source:source", "List what is watched, add to it, ask for a poll."),
     "observe": ("cli.observe:observe", "Show how we read what a provider said, without asking it anything."),
-    "key": ("cli.key:key", "Create keys for the API."),
+    "key": ("cli.key:key", "Create, list and revoke keys for the API."),
     "api": ("cli.start:api", "Run the API alone, for a process manager of your own."),
     "scheduler": ("cli.start:scheduler", "Run the scheduler alone, for a process manager of your own."),
     "migrate": ("cli.start:migrate", "Bring the database's tables to this version."),

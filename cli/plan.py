@@ -14,7 +14,8 @@ VARIABLE = "OBSERVATORY_STACK"
 class Plan:
     """The stack to run. It holds no secret: those stay in the environment.
 
-    `data_folder` is None with a database of the user's own. `simulator_port` makes it the demo, whose `config` is
+    `data_folder` is None with a database of the user's own. `is_published`: others
+    than this machine can reach it, so that there has to be a key. `simulator_port` makes it the demo, whose `config` is
     written once the simulator has said what it simulates. After `seconds` the stack ends by itself; `temporary` is a
     folder that is removed then.
     """
@@ -23,6 +24,7 @@ class Plan:
     host: str
     port: int
     data_folder: str | None
+    is_published: bool = False
     simulator_port: int | None = None
     slack_port: int | None = None
     seconds: float | None = None

@@ -5,8 +5,10 @@ import socket
 
 import psycopg
 
+from cli.probe import get, reachable
 from shared.errors import CannotStart
 
+_ANOTHER_PORT = "Stop that process, or choose another port: server.port in the configuration, or PORT=8081."
 OLDEST_SERVER = 150_000
 _FEWEST_FILES = 256
 OWN_FILES = 512
@@ -40,8 +42,8 @@ def _raise_to(target: int, soft: int, hard: int) -> int:
     return target
 
 
-def check_port(host: str, port: int) -> None:
-    """Raises `CannotStart` when nothing can listen there, saying who does."""
+def check_port(host: str, port: int, *, cure: str = _ANOTHER_PORT) -> None:
+    """Raises `CannotStart` when nothing can listen there, saying who does; `cure` is for a port that is taken."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror as error:
@@ -58,10 +60,14 @@ def check_port(host: str, port: int) -> None:
                 f"Port {port} is reserved for privileged processes", "Set server.port to one from 1024 up."
             ) from error
         except OSError as error:
-            raise CannotStart(
-                f"Port {port} on {host} cannot be used: {_holder(port) or error.strerror}",
-                "Stop that process, or choose another port: server.port in the configuration, or PORT=8081.",
-            ) from error
+            if is_ours(host, port):
+                raise CannotStart(
+                    f"Port {port} on {host} is taken{by_whom(port)}: Build Observatory already runs there",
+                    f"`observatory status` shows what it does. {cure}",
+                ) from error
+            holder = _holder(port)
+            words = f"process {holder} listens there" if holder else error.strerror
+            raise CannotStart(f"Port {port} on {host} cannot be used: {words}", cure) from error
 
 
 def free_port(host: str, wanted: int = 0) -> int:
@@ -98,8 +104,19 @@ def _for_libpq(url: str) -> str:
     return "postgresql://" + url.split("://", 1)[1] if "://" in url else url
 
 
+def is_ours(host: str, port: int) -> bool:
+    """Whether an API of Build Observatory answers there."""
+    status, body = get(reachable(host), port, "/api/docs", seconds=3.0)  # which no server of ours wants a key for
+    return status == 200 and b"Build Observatory" in body
+
+
+def by_whom(port: int) -> str:
+    """` by process 7 (python)`, as far as this account may see who listens on the port; else nothing."""
+    holder = _holder(port)
+    return f" by process {holder}" if holder else ""
+
+
 def _holder(port: int) -> str | None:
-    """Who listens on the port, as far as this account may see."""
     import psutil  # noqa: PLC0415  (only for the words of a failure)
 
     try:
@@ -108,5 +125,5 @@ def _holder(port: int) -> str | None:
         return None
     for connection in connections:
         if connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,) and connection.pid:
-            return f"process {connection.pid} ({psutil.Process(connection.pid).name()}) listens there"
+            return f"{connection.pid} ({psutil.Process(connection.pid).name()})"
     return None

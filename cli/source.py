@@ -13,6 +13,7 @@ from cli.table import age, one_line, print_json, print_rows
 from cli.trial import provider_named, try_source
 from shared import sources as stored
 from shared.clock import utc_now
+from shared.config.settings import Config, ProviderSettings
 from shared.freshness import sources as freshness
 from shared.scope import Scope
 from shared.trigger import trigger
@@ -54,13 +55,16 @@ def add(ctx: click.Context, provider: str, scope: str, is_agreed: bool) -> None:
     """
     config = load_all(config_path(ctx))
     settings = provider_named(config.providers, provider, scope)
+    if whence := _watched_by(config, settings, scope):
+        click.echo(f"{settings.name}:{scope} is watched already ({whence}).")
+        return
     now = utc_now()
     trial = try_source(settings, scope, since=now - timedelta(days=7), most=FIRST_BUILDS)
-    for words in trial.words:
-        click.echo(one_line(words), err=not trial.is_ok)
     if not trial.is_ok:
-        problem = f"{settings.name}:{scope} was not added"
+        problem = f"{settings.name}:{scope} was not added: {one_line('; '.join(trial.words))}"
         raise (Refused if trial.is_refused else Failure)([problem])
+    for words in trial.words:
+        click.echo(one_line(words))
     rows = [
         (
             build.pipeline_name,
@@ -78,6 +82,14 @@ def add(ctx: click.Context, provider: str, scope: str, is_agreed: bool) -> None:
     with open_engine(config) as engine, Session(engine) as session, session.begin():
         stored.add(session, settings, scope, config, utc_now())
     click.echo(f"{settings.name}:{scope} is watched from now on.")
+
+
+def _watched_by(config: Config, settings: ProviderSettings, scope: str) -> str | None:
+    """Who has asked for this source before: the configuration's file, or somebody with `source add`."""
+    if scope in settings.watch:
+        return config.path.name if config.path else "the configuration"
+    with open_engine(config) as engine, Session(engine) as session:
+        return "source add" if stored.is_watched(session, settings.name, scope) else None
 
 
 @source.command(cls=Command)

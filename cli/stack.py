@@ -35,9 +35,13 @@ def main() -> int:
             _run(plan, world, supervisor, say)
         except Stopped:
             say(OURSELVES, "stopping")
-        except (Ended, CannotStart) as error:
-            code = error.code if isinstance(error, Ended) else 3
-            say(OURSELVES, str(error))
+        except Ended as end:
+            code = end.code
+            if str(end):
+                say(OURSELVES, str(end))
+        except CannotStart as error:
+            code = 3
+            say(OURSELVES, f"✗ {error.problem}\n  {error.cure}")
     say(OURSELVES, farewell(code))
     if plan.temporary is not None:
         shutil.rmtree(plan.temporary)
@@ -56,6 +60,8 @@ def _run(plan: Plan, world: World | None, supervisor: Supervisor, say: Say) -> N
     if world is not None:
         world.describe(supervisor)
     supervisor.run_to_end(_part("migrate", plan, environment, stop_seconds=2.0))
+    if plan.is_published:
+        _require_key(supervisor, plan, environment)
     supervisor.start(_part("scheduler", plan, environment, stop_seconds=2.0))
     supervisor.start(_part("api", plan, environment, stop_seconds=5.0))
     address = reachable(plan.host), plan.port
@@ -65,6 +71,15 @@ def _run(plan: Plan, world: World | None, supervisor: Supervisor, say: Say) -> N
     if world is not None:
         world.show_first_build(supervisor, started_at)
     supervisor.watch(every=1.0)
+
+
+def _require_key(supervisor: Supervisor, plan: Plan, environment: dict[str, str]) -> None:
+    """Ends the stack, in the words of the check alone, when nobody could use its API."""
+    command = [sys.executable, "-P", "-m", "cli.key_check", plan.config]
+    try:
+        supervisor.run_to_end(Process(OURSELVES, command, environment, stop_seconds=2.0))
+    except Ended as end:
+        raise Ended("", end.code) from end
 
 
 def _start_database(supervisor: Supervisor, folder: Path) -> str:

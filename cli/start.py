@@ -62,11 +62,14 @@ def scheduler(ctx: click.Context) -> None:
 @config_option
 @click.pass_context
 def migrate(ctx: click.Context) -> None:
-    """Bring the database's tables to this version; does nothing when they are."""
-    import migrations  # noqa: PLC0415 (Alembic is slow to load)
-    from cli.configured import load_own, open_engine  # noqa: PLC0415
+    """Bring the database's tables to this version; does nothing when they are.
 
-    with open_engine(load_own(config_path(ctx))) as engine:
+    Without DATABASE_URL, and with nothing running, the private database is started for just so long.
+    """
+    import migrations  # noqa: PLC0415 (Alembic is slow to load)
+    from cli.configured import borrow_engine, load_own  # noqa: PLC0415
+
+    with borrow_engine(load_own(config_path(ctx))) as engine:
         before = migrations.current(engine)
         reached = migrations.upgrade(engine)
     click.echo(
@@ -85,10 +88,16 @@ def up(ctx: click.Context) -> None:
 
 
 @click.command(cls=Command)
-@click.option("--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="Of the API, if free.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=None,
+    show_default="8080, or a free one when that is taken",
+    help="Of the API; 0 takes a free one.",
+)
 @click.option("--seconds", type=click.FloatRange(min=0), default=None, help="End by itself after so long.")
 @click.option("--fresh", is_flag=True, help="Begin with nothing, in a folder that is removed at the end.")
-def demo(port: int, seconds: float | None, *, fresh: bool) -> None:
+def demo(port: int | None, seconds: float | None, *, fresh: bool) -> None:
     """Run everything against a simulated CI system, in a folder of its own, never on DATABASE_URL."""
     from cli import demo as stack  # noqa: PLC0415
 

@@ -5,6 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from api.origins import is_published
 from cli.configured import provider_settings, receiver_settings
 from cli.plan import Plan, become_the_stack
 from cli.preflight import check_database, check_port, free_port, raise_file_limit
@@ -40,6 +41,7 @@ def prepare(config_path: Path | None) -> Plan:
         config=str(path.resolve()),
         host=config.server.host,
         port=port,
+        is_published=is_published(config.server),
         data_folder=None if config.database.url is not None else str(config.database.folder),
     )
 

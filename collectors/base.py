@@ -121,6 +121,13 @@ class BaseCollector(ABC, Generic[Settings]):
         since is not promised: open builds are fetched by id. Raises TooManyPages after the last page it reads.
         """
 
+    def sweep(self, place: int, since: datetime) -> tuple[Page, int]:  # noqa: ARG002 (most need none)
+        """One more page of the past, for providers whose lists do not bring an old build back when it is run again.
+
+        Returns the page and the place of the next one, which is 0 when all since that instant has been seen.
+        """
+        return Page(), 0
+
     @abstractmethod
     def fetch_build(self, external_id: str, attempt: int | None = None) -> Observation:
         """One build as it stands now, its latest attempt unless one is named; `jobs` is None if they cost more."""

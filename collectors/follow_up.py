@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import zip_longest
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -17,6 +18,7 @@ GIVEN_UP_FOR = timedelta(days=1)
 """A build or attempt that the provider no longer shows is asked for again after this long."""
 
 MOST = 200
+MOST_OPEN = 5000
 
 
 class Want(StrEnum):
@@ -36,6 +38,11 @@ class FollowUp:
     attempt: int | None
 
     @property
+    def requests(self) -> int:
+        """How many requests it takes at least: the build and its jobs."""
+        return 1 if self.want is Want.JOBS else 2
+
+    @property
     def name(self) -> str:
         """How quarantine knows it."""
         return f"{self.external_id}/{self.attempt}" if self.attempt else self.external_id
@@ -53,6 +60,11 @@ _OPEN = text(f"""
     WHERE p.source_id = :source AND NOT b.is_finished AND NOT (b.external_id = ANY(:seen))
       AND NOT {_GIVEN_UP.format(kind="'open'", name="b.external_id")}
     ORDER BY b.queued_at DESC LIMIT :most
+""")
+
+_KNOWN = text("""
+    SELECT b.external_id FROM builds b JOIN pipelines p ON p.id = b.pipeline_id
+    WHERE p.source_id = :source AND b.external_id = ANY(:external_ids)
 """)
 
 _ATTEMPTS = text(f"""
@@ -79,7 +91,7 @@ _JOBS = text(f"""
 def follow_ups(
     session: Session, source_id: int, *, seen: Sequence[str], turn: int, now: datetime, most: int
 ) -> list[FollowUp]:
-    """At most `most` things to read by id: verdicts of open builds first, then missing attempts, then jobs.
+    """At most `most` things to read by id: open builds, missing attempts and jobs in turn.
 
     `seen` are the builds this poll's list has just shown; `turn` counts the polls, so that old open builds are looked
     at ever more rarely without anything being written down.
@@ -93,11 +105,23 @@ def follow_ups(
     }
     if most <= 0:
         return []
-    found = [
+    still_open = [
         FollowUp(Want.OPEN, row.external_id, None)
-        for row in session.execute(_OPEN, given | {"most": MOST})
+        for row in session.execute(_OPEN, given | {"most": MOST_OPEN})
         if is_due(now - row.queued_at, turn + row.id)
     ]
-    found += [FollowUp(Want.ATTEMPT, row.external_id, row.attempt) for row in session.execute(_ATTEMPTS, given)]
-    found += [FollowUp(Want.JOBS, row.external_id, row.attempt) for row in session.execute(_JOBS, given)]
-    return found[:most]
+    attempts = [FollowUp(Want.ATTEMPT, row.external_id, row.attempt) for row in session.execute(_ATTEMPTS, given)]
+    jobs = [FollowUp(Want.JOBS, row.external_id, row.attempt) for row in session.execute(_JOBS, given)]
+    taken_in_turn = zip_longest(*(_rotated(wanted, turn) for wanted in (still_open, attempts, jobs)))
+    return [follow_up for wanted in taken_in_turn for follow_up in wanted if follow_up is not None][:most]
+
+
+def known_builds(session: Session, source_id: int, external_ids: Sequence[str]) -> set[str]:
+    """Those of the builds that are recorded."""
+    return set(session.scalars(_KNOWN, {"source": source_id, "external_ids": list(external_ids)}))
+
+
+def _rotated(wanted: list[FollowUp], turn: int) -> list[FollowUp]:
+    """Begun at another place each turn, so that what cannot be had does not stand before all others for ever."""
+    start = turn % len(wanted) if wanted else 0
+    return wanted[start:] + wanted[:start]

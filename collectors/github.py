@@ -95,6 +95,16 @@ class GitHubCollector(BaseCollector[GitHubSettings]):
             if page.observations and all(build.queued_at < since for build in page.observations):
                 return
 
+    def sweep(self, place: int, since: datetime) -> tuple[Page, int]:
+        # A re-run does not move its run in the list, and the list cannot be asked for what changed. Runs can be run
+        # again for 30 days. The first page is in every poll; pages shift meanwhile, which the next round makes good.
+        number = max(place, 2)
+        params: dict[str, str | int] = {"per_page": self.settings.page_size, "exclude_pull_requests": "true"}
+        answer = self._get("/actions/runs", params | {"page": number})
+        page = parse_runs(_list(answer, "workflow_runs"), self._host, default_branch=self.default_branch)
+        is_over = "next" not in answer.links or all(build.queued_at < since for build in page.observations)
+        return page, 0 if is_over else number + 1
+
     def fetch_build(self, external_id: str, attempt: int | None = None) -> Observation:
         path = f"/actions/runs/{_number(external_id)}" + (f"/attempts/{attempt}" if attempt else "")
         parsed = parse_run(self._get(path).payload, self._host, default_branch=self.default_branch)

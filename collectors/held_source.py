@@ -5,12 +5,14 @@ from contextlib import contextmanager
 
 import orjson
 import structlog
+import tenacity
 from sqlalchemy import Engine
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from shared import credentials, leases, quarantine
 from shared.assignment import assign_pipelines
+from shared.clock import utc_now
 from shared.config.settings import ProjectSettings
 from shared.database import limit_waiting
 from shared.errors import CredentialRefused, ProviderError, RateLimited
@@ -33,10 +35,13 @@ class HeldSource:
         self._held = held
         self._projects = projects
 
-    def renew(self) -> None:
-        """Hold the source for longer than any one request may take."""
-        with self._transaction():
-            pass
+    def renew(self, credential: str) -> None:
+        """Hold the source for longer than any one request takes; raises RateLimited if the credential has to rest."""
+        with self._transaction() as session:
+            standing = credentials.standing(session, credential)
+        until = standing.resting_until(utc_now())
+        if until is not None:
+            raise RateLimited(f"{self._held.instance} is left alone until {until:%H:%M:%SZ}", until)
 
     def record_page(self, page: Page) -> Recorded:
         """Commit one page; rows that are unreadable or cannot be stored are put aside, and the others stay."""
@@ -87,7 +92,14 @@ class HeldSource:
         half = len(builds) // 2
         return self._record(builds[:half], source_id) + self._record(builds[half:], source_id)
 
+    @tenacity.retry(
+        retry=tenacity.retry_if_exception_type(OperationalError),
+        stop=tenacity.stop_after_attempt(3),
+        wait=tenacity.wait_random_exponential(0.1, max=1),
+        reraise=True,
+    )
     def _record_once(self, builds: Sequence[Observation], source_id: int | None) -> Recorded:
+        """Again from the start after a deadlock, a lock's time-out or a lost connection: no repeat writes twice."""
         with self._transaction() as session:
             return record(
                 session,

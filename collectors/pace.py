@@ -7,6 +7,8 @@ from shared.http.rate_limit import Budget
 
 LONGEST_SECONDS = 3600.0
 UNLIMITED_FOLLOW_UPS = 100
+RESERVED = 20
+"""One in so many requests of the limit is never planned for."""
 _WINDOW = timedelta(hours=1)
 _FIRST_FAILURE_SECONDS = 30.0
 _LONGEST_FAILURE_SECONDS = 900.0
@@ -31,12 +33,13 @@ def pace(budget: Budget | None, now: datetime, *, sources: int, floor_seconds: f
     if reset_at <= now:  # what was told is over, and a full budget has begun
         remaining, reset_at = budget.limit or remaining, now + _WINDOW
     until_reset = max(1.0, (reset_at - now).total_seconds())
-    share = remaining / max(1, sources)
+    # Some are kept for what cannot be foreseen: a second page, a retry, a source asked for by hand.
+    share = max(0, remaining - (budget.limit or remaining) // RESERVED) / max(1, sources)
     if share < 1:
         return Pace(max(floor_seconds, until_reset + 1), 0)
     interval = min(max(floor_seconds, 2 * until_reset / share), LONGEST_SECONDS)
     polls_left = max(1.0, until_reset / interval)
-    return Pace(interval, min(UNLIMITED_FOLLOW_UPS, max(0, int(share / polls_left) - 1)))
+    return Pace(interval, min(UNLIMITED_FOLLOW_UPS, max(0, int(share / polls_left + 1e-6) - 1)))
 
 
 def after_failure(failures: int, floor_seconds: float) -> float:

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+import tenacity
 from pydantic import SecretStr
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from collectors.base import OVERLAP, BaseCollector, TooManyPages
-from collectors.follow_up import FollowUp, Want, follow_ups
+from collectors.follow_up import FollowUp, Want, follow_ups, known_builds
 from collectors.held_builds import held_builds
 from collectors.held_source import REFUSED_SECONDS, HeldSource
 from collectors.pace import Pace, after_failure, pace
@@ -21,6 +22,7 @@ from shared import credentials
 from shared.clock import utc_now
 from shared.config.settings import ProjectSettings, ProviderSettings
 from shared.errors import (
+    CredentialRefused,
     LeaseLost,
     MalformedPayload,
     NotFound,
@@ -28,9 +30,10 @@ from shared.errors import (
     ProviderError,
     RateLimited,
     Unauthorized,
+    Unavailable,
 )
 from shared.http.rate_limit import Budget
-from shared.leases import Claim, Outcome
+from shared.leases import LEASE_SECONDS, Claim, Outcome
 from shared.observation import Observation, Page
 from shared.recorder import Recorded
 from shared.secret import SecretSource, SecretUnavailable, fingerprint
@@ -43,6 +46,13 @@ FIRST_WINDOW = timedelta(days=1)
 POOR_FIRST_WINDOW = timedelta(hours=3)
 POOR_LIMIT = 1000
 """Credentials with a smaller hourly limit (GitHub without a token: 60) cannot afford to look back a day."""
+
+SWEPT = timedelta(days=30)
+"""GitHub lets a run be run again for so long."""
+
+SWEEP_EVERY = 4
+MOST_SAVED = 10
+MOST_TROUBLES = 3
 
 DESCRIBED_FOR = timedelta(days=1)
 
@@ -57,6 +67,8 @@ class _Progress:
 
     cursor: dict[str, Any]
     budget: Budget | None
+    is_listed: bool = False
+    requests: int = 0
     seen: dict[str, Observation] = field(default_factory=dict)
     recorded: Recorded = field(default_factory=Recorded)
 
@@ -90,14 +102,28 @@ class Poller:
         except LeaseLost as error:
             log.warning("lost lease", source=source, error=str(error))
             return
+        except OperationalError as error:
+            log.warning("database went away during a poll", source=source, error=str(error.orig).partition("\n")[0])
+            outcome = Outcome(is_complete=False, wait_seconds=0, interval_seconds=self._floor_seconds)
         except Exception as error:
             # The edge of one source: the others go on, and this one says what happened.
             log.exception("poll broke off", source=source)
             outcome = self._failed(claim, f"the poll broke off ({type(error).__name__}); the scheduler's log says more")
         try:
-            held.release(outcome)
+            self._give_back(held, outcome)
         except (LeaseLost, SQLAlchemyError) as error:
             log.warning("could not give the source back, its lease will run out", source=source, error=str(error))
+
+    def _give_back(self, held: HeldSource, outcome: Outcome) -> None:
+        """Release the source, waiting for a database that is away: its lease would keep everyone from it for longer."""
+        for attempt in tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(OperationalError),
+            stop=tenacity.stop_after_delay(LEASE_SECONDS) | tenacity.stop_when_event_set(self.stop),
+            wait=tenacity.wait_fixed(1),
+            reraise=True,
+        ):
+            with attempt:
+                held.release(outcome)
 
     def _outcome(self, claim: Claim, held: HeldSource) -> Outcome:
         """Poll, and say how it ended."""
@@ -107,30 +133,38 @@ class Poller:
             return self._failed(claim, str(error))
         standing, sources = self._standing(claim, name)
         now = utc_now()
-        if standing.blocked_until is not None and standing.blocked_until > now:
-            return self._failed(claim, _blocked_words(claim, standing), (standing.blocked_until - now).total_seconds())
+        resting_until = standing.resting_until(now)
+        if resting_until is not None:
+            words = _resting_words(claim, standing, resting_until)
+            return self._failed(claim, words, (resting_until - now).total_seconds())
         progress = _Progress(dict(claim.cursor), standing.budget)
         trouble: ProviderError | None = None
         try:
-            self._read(claim, held, progress, self._pace(standing.budget, sources))
+            self._read(claim, held, progress, name, sources)
         except ProviderError as error:
             trouble = error
         held.note_credential(name, progress.budget, trouble)
         if trouble is not None:
             log.warning("poll failed", source=f"{claim.instance}:{claim.scope}", error=str(trouble))
+        if trouble is not None and not progress.is_listed:
             return self._failed(claim, str(trouble), self._wait_after(claim, trouble))
         interval = self._pace(progress.budget, sources).interval_seconds
-        _log_polled(claim, progress, interval)
-        return Outcome(is_complete=True, wait_seconds=interval, interval_seconds=interval, cursor=progress.cursor)
+        wait = interval if trouble is None else max(interval, self._wait_after(claim, trouble))
+        _log_polled(claim, progress, wait)
+        return Outcome(is_complete=True, wait_seconds=wait, interval_seconds=interval, cursor=progress.cursor)
 
-    def _read(self, claim: Claim, held: HeldSource, progress: _Progress, spread: Pace) -> None:
-        """Everything one poll asks the provider; each answer is recorded before the next question."""
+    def _read(self, claim: Claim, held: HeldSource, progress: _Progress, credential: str, sources: int) -> None:
+        """Everything one poll asks the provider; each answer is recorded before the next question.
+
+        Once the list is recorded the poll is complete: what follows may fail, or wait for a later poll's budget.
+        """
         settings = self._providers[claim.instance]
 
         def before_try() -> None:
             if self.stop.is_set():
                 raise Stopping
-            held.renew()
+            held.renew(credential)
+            progress.requests += 1
 
         def on_budget(budget: Budget) -> None:
             progress.budget = budget
@@ -140,8 +174,37 @@ class Poller:
             collector = kind(settings, claim.scope, client, held=held_builds(self._engine, claim.instance_id))
             _describe(collector, progress.cursor)
             _list(collector, held, progress)
-            for follow_up in self._follow_ups(claim, progress, spread.follow_ups):
-                _follow(collector, held, progress, follow_up)
+            held.note_credential(credential, progress.budget, None)
+            self._look_closer(claim, held, progress, collector, self._pace(progress.budget, sources).follow_ups)
+
+    def _look_closer(
+        self, claim: Claim, held: HeldSource, progress: _Progress, collector: BaseCollector[Any], allowance: int
+    ) -> None:
+        """Spend what the budget allows beyond the list; what is not spent is saved for a poll that needs more."""
+        allowance = min(allowance + progress.cursor.get("saved", 0), 2 * allowance + MOST_SAVED)
+        spent_before = progress.requests
+        if progress.cursor["turn"] % SWEEP_EVERY == 0 and allowance > 0:
+            self._sweep(claim, held, progress, collector)
+        troubles = 0
+        for follow_up in self._follow_ups(claim, progress, allowance):
+            spent = progress.requests - spent_before
+            if spent + follow_up.requests > allowance or troubles == MOST_TROUBLES:
+                break
+            troubles += not _follow(collector, held, progress, follow_up)
+        progress.cursor["saved"] = max(0, min(MOST_SAVED, allowance - (progress.requests - spent_before)))
+
+    def _sweep(self, claim: Claim, held: HeldSource, progress: _Progress, collector: BaseCollector[Any]) -> None:
+        """One page of the last 30 days, round and round: the guarantee that a re-run of an old build is seen.
+
+        Builds from before the baseline that we never held stay the past: collecting them is a backfill's work.
+        """
+        page, place = collector.sweep(progress.cursor.get("sweep", 0), utc_now() - SWEPT)
+        progress.cursor["sweep"] = place
+        with Session(self._engine) as session:
+            known = known_builds(session, claim.source_id, [build.external_id for build in page.observations])
+        baseline_at = claim.baseline_at or utc_now()
+        wanted = [build for build in page.observations if build.external_id in known or build.queued_at >= baseline_at]
+        progress.recorded += held.record_page(Page(observations=tuple(wanted)))
 
     def _follow_ups(self, claim: Claim, progress: _Progress, most: int) -> list[FollowUp]:
         with Session(self._engine) as session:
@@ -181,9 +244,9 @@ class Poller:
         return Outcome(is_complete=False, error=error, wait_seconds=wait, interval_seconds=self._floor_seconds)
 
 
-def _blocked_words(claim: Claim, standing: credentials.Standing) -> str:
+def _resting_words(claim: Claim, standing: credentials.Standing, until: datetime) -> str:
     reason = "refused this credential" if standing.is_rejected else "limits its requests"
-    return f"{claim.instance} {reason}; asked again after {standing.blocked_until:%H:%M:%S} UTC"
+    return f"{claim.instance} {reason}; asked again after {until:%H:%M:%S} UTC"
 
 
 def _describe(collector: BaseCollector[Any], cursor: dict[str, Any]) -> None:
@@ -207,14 +270,15 @@ def _list(collector: BaseCollector[Any], held: HeldSource, progress: _Progress) 
             progress.seen |= {build.external_id: build for build in page.observations}
             reached += [page.watermark] if page.watermark else [build.queued_at for build in page.observations]
     except TooManyPages as error:
-        # The first collection may stop early: what lies further back is the past. Later it would be a gap.
+        # Asking the same again next time would end here for ever: go on from here, and say what was not read.
+        log.warning("list cut short", since=since.isoformat(), reason=str(error))
         if watermark is not None:
-            raise
-        log.warning("first collection cut short", reason=str(error))
+            held.put_aside("list", since.isoformat(), f"older builds since then were not read: {error}")
     if reached:
         # A provider whose clock is ahead must not pull the watermark past builds still to come.
         progress.cursor["watermark"] = min(max(reached), utc_now()).isoformat()
     progress.cursor["turn"] = progress.cursor.get("turn", 0) + 1
+    progress.is_listed = True
 
 
 def _beginning(progress: _Progress) -> datetime:
@@ -223,16 +287,25 @@ def _beginning(progress: _Progress) -> datetime:
     return utc_now() - (POOR_FIRST_WINDOW if limit is not None and limit < POOR_LIMIT else FIRST_WINDOW)
 
 
-def _follow(collector: BaseCollector[Any], held: HeldSource, progress: _Progress, follow_up: FollowUp) -> None:
-    """Read one build by id; one that the provider no longer shows is noted and does not end the poll."""
+def _follow(collector: BaseCollector[Any], held: HeldSource, progress: _Progress, follow_up: FollowUp) -> bool:
+    """Read one build by id; False when the provider could not answer for it, which does not stop the others.
+
+    One that it no longer shows, or shows as nonsense, is noted and left alone for a day.
+    """
     try:
         builds = _observed(collector, progress, follow_up)
     except (NotFound, MalformedPayload) as error:
         held.put_aside(follow_up.want, follow_up.name, str(error))
-        return
+        return True
+    except CredentialRefused:
+        raise
+    except (Unavailable, Unauthorized) as error:
+        log.warning("could not read a build", build=follow_up.name, want=follow_up.want.value, error=str(error))
+        return False
     progress.recorded += held.record_page(Page(observations=builds))
     if follow_up.want is Want.ATTEMPT and builds and not builds[-1].is_finished:
         held.put_aside(follow_up.want, follow_up.name, f"superseded as {builds[-1].raw_status}, so it will not finish")
+    return True
 
 
 def _observed(collector: BaseCollector[Any], progress: _Progress, follow_up: FollowUp) -> tuple[Observation, ...]:

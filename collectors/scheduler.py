@@ -28,6 +28,7 @@ from shared.config.settings import Config
 from shared.database import limit_waiting, make_engine
 from shared.errors import CannotStart
 from shared.log import setup as logs
+from shared.outage import Outage
 
 log = structlog.get_logger()
 
@@ -36,7 +37,8 @@ ALERTS_SECONDS = 1.0
 LOGS_SECONDS = 0.5
 HEARTBEAT_SECONDS = 5.0
 STANDSTILL_SECONDS = 120.0
-STOP_SECONDS = 6.0
+STOP_SECONDS = 8.5
+"""Less than a supervisor waits, more than the 8 s that sending one message may take."""
 STANDSTILL_EXIT = 70
 
 
@@ -55,6 +57,7 @@ class Scheduler:
         self._instances = [provider.name for provider in config.providers]
         self._pool = ThreadPoolExecutor(config.scheduler.workers, thread_name_prefix="poll")
         self._polling: set[Future[None]] = set()
+        self._ticking, self._alerting = threading.Lock(), threading.Lock()
         self._last_tick = time.monotonic()
         self._clock = BackgroundScheduler(
             timezone="UTC", job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
@@ -66,15 +69,16 @@ class Scheduler:
             sources.sync(session, self._config, utc_now())
         self._beat()
         self._clock.add_listener(_log_trouble, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
+        outage = Outage()
         for job, seconds in (
             (self._tick, TICK_SECONDS),
             (self._alert, ALERTS_SECONDS),
             (self._logs.fetch_wanted_logs, LOGS_SECONDS),
             (self._beat, HEARTBEAT_SECONDS),
         ):
-            self._clock.add_job(_through_outages(job), "interval", seconds=seconds, id=job.__name__)
+            self._clock.add_job(_through_outages(job, outage), "interval", seconds=seconds, id=job.__name__)
         self._clock.start()
-        log.info("started", process=self._identity.id, sources=self._instances, receivers=list(self._receivers))
+        log.info("started", lease_owner=self._identity.id, sources=self._instances, receivers=list(self._receivers))
 
     def stand_still_seconds(self) -> float:
         """How long ago the last tick came through; the watchdog ends a process that hangs."""
@@ -82,9 +86,13 @@ class Scheduler:
 
     def stop(self) -> None:
         """Claim nothing more, let running requests end for a moment, give everything back."""
+        deadline = time.monotonic() + STOP_SECONDS
         self._poller.stop.set()
         self._clock.shutdown(wait=False)
-        deadline = time.monotonic() + STOP_SECONDS
+        # A message that is being sent is sent to its end, or it would come again; a claim is not left half made.
+        for running in (self._ticking, self._alerting):
+            if not running.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                log.warning("a job did not end in time and is abandoned")
         for poll in list(self._polling):
             if not poll.done():
                 _wait(poll, deadline)
@@ -97,10 +105,11 @@ class Scheduler:
 
     def _tick(self) -> None:
         """Poll what is due. A database that fails is no standstill; one that hangs is."""
-        try:
-            self._claim_and_poll()
-        finally:
-            self._last_tick = time.monotonic()
+        with self._ticking:
+            try:
+                self._claim_and_poll()
+            finally:
+                self._last_tick = time.monotonic()
 
     def _claim_and_poll(self) -> None:
         """Claim as many due sources as there are free threads."""
@@ -113,8 +122,9 @@ class Scheduler:
             self._polling |= {self._pool.submit(self._poller.poll, claim) for claim in claims}
 
     def _alert(self) -> None:
-        catch_up(self._engine, self._receivers, utc_now())
-        deliver_pending(self._engine, self._receivers, utc_now())
+        with self._alerting:
+            catch_up(self._engine, self._receivers, utc_now())
+            deliver_pending(self._engine, self._receivers, utc_now(), stop=self._poller.stop)
 
     def _beat(self) -> None:
         with Session(self._engine) as session, session.begin():
@@ -171,13 +181,15 @@ def _signals() -> threading.Event:
 
 def _wait_for_database(engine: Engine, stopping: threading.Event) -> bool:
     """Wait until the database answers and is migrated; False when told to stop before."""
+    outage = Outage()
     while not stopping.is_set():
         try:
             at, newest = migrations.current(engine), migrations.head()
         except OperationalError as error:
-            log.warning("waiting for the database", error=str(error.orig).partition("\n")[0])
+            outage.failed("waiting for the database", error)
             stopping.wait(2.0)
             continue
+        outage.is_over()
         if at != newest:
             raise CannotStart(
                 f"The database's schema is at {at or 'nothing'}, this version needs {newest}",
@@ -187,20 +199,15 @@ def _wait_for_database(engine: Engine, stopping: threading.Event) -> bool:
     return False
 
 
-def _through_outages(job: Callable[[], None]) -> Callable[[], None]:
+def _through_outages(job: Callable[[], None], outage: Outage) -> Callable[[], None]:
     """The same job, but a database that is away is one line in the log and not a trace every half second."""
-    last_words = ""
 
     def guarded() -> None:
-        nonlocal last_words
         try:
             job()
-            last_words = ""
-        except (OperationalError, SQLAlchemyError) as error:
-            words = str(getattr(error, "orig", None) or error).partition("\n")[0]
-            if words != last_words:
-                log.warning("database trouble", job=job.__name__, error=words)
-            last_words = words
+            outage.is_over()
+        except SQLAlchemyError as error:
+            outage.failed("database trouble", error, job=job.__name__)
 
     return guarded
 

@@ -45,6 +45,15 @@ class Standing:
     blocked_until: datetime | None = None
     is_rejected: bool = False
 
+    def resting_until(self, now: datetime) -> datetime | None:
+        """When it may be used again; None when now: a pause was asked for, or its last request is spent."""
+        if self.blocked_until is not None and self.blocked_until > now:
+            return self.blocked_until
+        budget = self.budget
+        if budget is not None and budget.remaining == 0 and budget.reset_at is not None and budget.reset_at > now:
+            return budget.reset_at
+        return None
+
 
 def name_of(instance: str, fingerprint: str | None) -> str:
     """The key of a credential's row: secrets are told apart by fingerprint, their absence by instance."""

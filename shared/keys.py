@@ -65,6 +65,27 @@ _HAS_KEY = text("""
 """)
 
 
+_LIST = text("""
+    SELECT id, name, scopes, created_at, last_used_at, expires_at, revoked_at
+    FROM keys WHERE parent_id IS NULL ORDER BY created_at, id
+""")
+
+_SAME_NAME = text("SELECT id FROM keys WHERE parent_id IS NULL AND name = :name AND revoked_at IS NULL ORDER BY id")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedKey:
+    """What may be shown of a key that was created, live or not; browsers' sessions are not listed."""
+
+    id: str
+    name: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class LiveKey:
     """A key that was presented, known, and is neither revoked nor expired."""
@@ -118,6 +139,16 @@ def authenticate(session: Session, presented: str, now: datetime) -> LiveKey | N
 def revoke_key(session: Session, key_id: str, now: datetime) -> bool:
     """End a key, and every session it opened, at once; False when there was nothing to end."""
     return session.execute(_REVOKE, {"id": key_id, "now": now}).rowcount > 0  # type: ignore[attr-defined, no-any-return]
+
+
+def list_keys(session: Session) -> list[ListedKey]:
+    """Every key that was created, the oldest first."""
+    return [ListedKey(**{**row, "scopes": tuple(row["scopes"])}) for row in session.execute(_LIST).mappings()]
+
+
+def keys_called(session: Session, name: str) -> list[str]:
+    """The ids of the keys of this name that were not revoked; a name is for people and may be taken twice."""
+    return list(session.scalars(_SAME_NAME, {"name": name}))
 
 
 def has_usable_key(session: Session, now: datetime) -> bool:

@@ -7,6 +7,7 @@ import structlog
 
 from shared.database import libpq_url
 from shared.events import CHANNEL
+from shared.outage import first_line
 
 SHORTEST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
@@ -79,5 +80,7 @@ class Listener:
     def _lose(self, error: psycopg.Error) -> None:
         self.close()
         self._next_try = time.monotonic() + self._pause_seconds
-        log.warning("lost listener", error=str(error).strip(), retry_seconds=self._pause_seconds)
+        # Only the loss is news; that it lasts, the reader of the log says, which goes on without us if it can.
+        tell = log.warning if self._pause_seconds == SHORTEST_PAUSE_SECONDS else log.debug
+        tell("lost listener", error=first_line(error), retry_seconds=self._pause_seconds)
         self._pause_seconds = min(2 * self._pause_seconds, LONGEST_PAUSE_SECONDS)

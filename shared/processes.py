@@ -20,6 +20,8 @@ _BEAT = text("""
 """)
 _FORGET = text(f"DELETE FROM processes WHERE heartbeat_at < clock_timestamp() - interval '{FORGOTTEN_AFTER}'")
 _REMOVE = text("DELETE FROM processes WHERE id = :id")
+_SAME_KIND = text("SELECT id FROM processes WHERE kind = :kind AND id LIKE :here || '/%' AND id <> :id")
+_REMOVE_ALL = text("DELETE FROM processes WHERE id = ANY(:ids)")
 _HOLDERS = text("""
     SELECT lease_owner FROM sources WHERE lease_owner LIKE :here || '/%'
     UNION SELECT lease_owner FROM log_requests WHERE state = 'fetching' AND lease_owner LIKE :here || '/%'
@@ -34,8 +36,7 @@ class Identity:
         self.host = socket.gethostname()
         self.pid = os.getpid()
         self.machine = _machine(self.host)
-        started = round(psutil.Process().create_time())
-        self.id = f"{self.machine}/{self.pid}/{started}/{uuid.uuid4().hex[:8]}"
+        self.id = f"{self.machine}/{self.pid}/{_started(self.pid)}/{uuid.uuid4().hex[:8]}"
 
 
 def beat(session: Session, identity: Identity) -> None:
@@ -50,20 +51,37 @@ def leave(session: Session, identity: Identity) -> None:
     session.execute(_REMOVE, {"id": identity.id})
 
 
+def forget_the_dead(session: Session, identity: Identity) -> None:
+    """Remove the rows of this kind's processes of this machine that ended without a word."""
+    others = session.scalars(_SAME_KIND, {"kind": identity.kind, "here": identity.machine, "id": identity.id}).all()
+    if dead := [other for other in others if not _lives(other)]:
+        session.execute(_REMOVE_ALL, {"ids": dead})
+
+
 def free_leases_of_the_dead(session: Session, identity: Identity) -> int:
     """Give back what killed processes of this machine held, so that nobody has to wait until their leases run out."""
     holders = session.scalars(_HOLDERS, {"here": identity.machine}).all()
-    dead = [holder for holder in holders if not _lives(holder)]
+    dead = [holder for holder in holders if holder != identity.id and not _lives(holder)]
     return sum(leases.abandon(session, holder) + log_requests.abandon(session, holder) for holder in dead)
 
 
 def _lives(holder: str) -> bool:
     """Whether the process of a lease still runs; its number alone may have been given to another since."""
     _, pid, started, _ = holder.rsplit("/", 3)
+    return _started(int(pid)) == started
+
+
+def _started(pid: int) -> str | None:
+    """When a process began, None if there is none: in clock ticks since the boot, which no change of the time moves."""
     try:
-        return abs(psutil.Process(int(pid)).create_time() - int(started)) < 2
+        # The name of the program, in brackets, may itself hold spaces and brackets; what counts comes after it.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except FileNotFoundError:
+        pass
+    try:
+        return str(round(psutil.Process(pid).create_time()))
     except psutil.NoSuchProcess:
-        return False
+        return None
 
 
 def _machine(host: str) -> str:

@@ -9,6 +9,10 @@ HEARTBEAT_SECONDS = 30
 """A scheduler that has not been heard of for longer is not collecting."""
 
 _REVISION = text("SELECT to_regclass('alembic_version') IS NOT NULL")
+_API = text("""
+    SELECT count(*) FROM processes
+    WHERE kind = 'api' AND heartbeat_at > now() - make_interval(secs => :seconds)
+""")
 _HEARTBEAT = text("SELECT extract(epoch FROM now() - max(heartbeat_at)) FROM processes WHERE kind = 'scheduler'")
 
 
@@ -38,3 +42,9 @@ def check_scheduler(session: Session) -> Check:
     if age > HEARTBEAT_SECONDS:
         return Check(is_ok=False, detail=f"{words}, more than {HEARTBEAT_SECONDS} s: builds are not collected")
     return Check(is_ok=True, detail=words)
+
+
+def check_api(session: Session) -> Check:
+    """How many API processes were heard of lately. Whoever asks is answered by one, so this is never wrong."""
+    count = session.scalar(_API, {"seconds": HEARTBEAT_SECONDS}) or 0
+    return Check(is_ok=True, detail=f"answers; heartbeats of the last {HEARTBEAT_SECONDS} s: {count}")

@@ -18,6 +18,8 @@ from shared.status import CancelReason
 
 _CANCEL_REASONS = (None, *CancelReason)
 
+Row = dict[str, object]
+
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
@@ -48,10 +50,12 @@ def record(
     `is_backfill` marks the events as the past being collected: nobody is alerted about them. Raises what Postgres
     raises; a row that cannot be stored fails the whole call (`poll` then halves the page until it stands alone).
     """
+    page = _Page(session, instance_id, source_id)
     recorded = Recorded()
     for layer in _layers(observations):
-        rows = [_row(ordinal, observation) for ordinal, observation in enumerate(layer)]
-        recorded = recorded + _record_rows(session, rows, instance_id, source_id, is_backfill=is_backfill)
+        recorded = recorded + page.merge([_row(observation) for observation in layer])
+    if page.transitions:
+        events.append(session, _in_a_row(page.transitions), is_backfill=is_backfill)
     return recorded
 
 
@@ -70,57 +74,79 @@ def _layers(observations: Sequence[Observation]) -> Iterable[list[Observation]]:
     return layers
 
 
-def _record_rows(
-    session: Session,
-    rows: list[dict[str, object]],
-    instance_id: int,
-    source_id: int | None,
-    *,
-    is_backfill: bool,
-) -> Recorded:
-    given: dict[str, object] = {"page": _json(rows), "instance": instance_id}
-    if any(row["formerly"] for row in rows):
-        session.execute(recorder_sql.REKEY, given)
-    changed = session.execute(recorder_sql.CHANGED, given).all()
-    if not changed:
-        return Recorded()
-    for change in changed:
-        rows[change.ordinal]["external_id"] = change.external_id or rows[change.ordinal]["external_id"]
-    rows = [rows[change.ordinal] for change in changed]
-    given["page"] = _json(rows)
-    new_pipelines = 0
-    if any(change.needs_names for change in changed):
-        new_pipelines = session.execute(recorder_sql.NAMES, given | {"source": source_id}).scalar_one()
-    inserted = _insert_and_lock(session, given, rows, is_any_new=any(change.build_id is None for change in changed))
-    merged = session.execute(recorder_sql.MERGE, given | {"inserted": inserted}).one()
-    if any(row["has_jobs"] for row in rows):
-        session.execute(recorder_sql.MERGE_JOBS, given)
-    if merged.transitions:
-        events.append(session, merged.document, is_backfill=is_backfill)
-    return Recorded(len(changed), merged.transitions, new_pipelines)
+class _Page:
+    """One page in one transaction; `transitions` are the merges' documents, appended to the log after all else."""
+
+    def __init__(self, session: Session, instance_id: int, source_id: int | None) -> None:
+        self.transitions: list[str] = []
+        self._session = session
+        self._instance_id = instance_id
+        self._source_id = source_id
+
+    def merge(self, rows: list[Row]) -> Recorded:
+        """Merge rows of which no two are about the same attempt; writes everything but the events."""
+        session, given = self._session, self._given(rows)
+        if any(row["formerly"] for row in rows):
+            session.execute(recorder_sql.REKEY, given)
+        changed = session.execute(recorder_sql.CHANGED, given).all()
+        if not changed:
+            return Recorded()
+        for change in changed:
+            rows[change.ordinal]["external_id"] = change.external_id or rows[change.ordinal]["external_id"]
+        rows, again = _first_of_each([rows[change.ordinal] for change in changed])
+        given = self._given(rows)
+        new_pipelines = 0
+        if any(change.needs_names for change in changed):
+            new_pipelines = session.execute(recorder_sql.NAMES, given | {"source": self._source_id}).scalar_one()
+        inserted = self._insert_and_lock(given, rows, is_any_new=any(change.build_id is None for change in changed))
+        merged = session.execute(recorder_sql.MERGE, given | {"inserted": inserted}).one()
+        if any(row["has_jobs"] for row in rows):
+            session.execute(recorder_sql.MERGE_JOBS, given)
+        if merged.transitions:
+            self.transitions.append(merged.document)
+        recorded = Recorded(len(rows), merged.transitions, new_pipelines)
+        return recorded + self.merge(again) if again else recorded
+
+    def _insert_and_lock(self, given: dict[str, object], rows: list[Row], *, is_any_new: bool) -> list[int]:
+        """Insert the builds that are new and lock those that are not; returns the ids of the inserted ones."""
+        inserted = list(self._session.scalars(recorder_sql.INSERT_BUILDS, given)) if is_any_new else []
+        builds = {(row["pipeline"], row["external_id"]) for row in rows}
+        if len(inserted) < len(builds):
+            pipelines, external_ids = zip(*builds, strict=True)
+            names = {"pipelines": list(pipelines), "external_ids": list(external_ids), "instance": self._instance_id}
+            self._session.execute(recorder_sql.LOCK_BUILDS, names)
+        return inserted
+
+    def _given(self, rows: list[Row]) -> dict[str, object]:
+        for ordinal, row in enumerate(rows):
+            row["ordinal"] = ordinal
+        return {"page": orjson.dumps(rows).decode(), "instance": self._instance_id}
 
 
-def _insert_and_lock(
-    session: Session, given: dict[str, object], rows: list[dict[str, object]], *, is_any_new: bool
-) -> list[int]:
-    """Insert the builds that are new and lock those that are not; returns the ids of the inserted ones."""
-    inserted = list(session.scalars(recorder_sql.INSERT_BUILDS, given)) if is_any_new else []
-    builds = {(row["pipeline"], row["external_id"]) for row in rows}
-    if len(inserted) < len(builds):
-        pipelines, external_ids = zip(*sorted(builds), strict=True)
-        names = {"pipelines": list(pipelines), "external_ids": list(external_ids), "instance": given["instance"]}
-        session.execute(recorder_sql.LOCK_BUILDS, names)
-    return inserted
+def _first_of_each(rows: list[Row]) -> tuple[list[Row], list[Row]]:
+    """The rows, and apart those about an attempt that an earlier one is about: a queue item and what it became."""
+    first: dict[tuple[object, object, object], Row] = {}
+    again = []
+    for row in rows:
+        identity = (row["pipeline"], row["external_id"], row["attempt"])
+        if identity in first:
+            again.append(row)
+        else:
+            first[identity] = row
+    return list(first.values()), again
 
 
-def _json(rows: list[dict[str, object]]) -> str:
-    return orjson.dumps(rows).decode()
+def _in_a_row(documents: list[str]) -> str:
+    """The merges' transitions as one document, numbered through."""
+    if len(documents) == 1:
+        return documents[0]
+    transitions = [transition for document in documents for transition in orjson.loads(document)]
+    return orjson.dumps([each | {"ordinal": number} for number, each in enumerate(transitions, start=1)]).decode()
 
 
-def _row(ordinal: int, seen: Observation) -> dict[str, object]:
+def _row(seen: Observation) -> Row:
     """One observation as the statements read it; the keys are `recorder_sql.PAGE`'s columns."""
     return {
-        "ordinal": ordinal,
         "pipeline": seen.pipeline_external_id,
         "pipeline_name": seen.pipeline_name,
         "pipeline_url": seen.pipeline_url,

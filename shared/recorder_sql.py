@@ -219,7 +219,7 @@ _STATE = ", ".join(
 MERGE = text(f"""
     WITH {PAGE},
     weighed AS (
-        SELECT b.id AS build_id, b.project_id, p.attempt, a.status AS from_status,
+        SELECT b.id AS build_id, b.project_id, p.attempt, a.status AS from_status, a.is_finished AS was_finished,
                a.build_id IS NULL AS is_new_attempt, w.wins, {_STATE},
                CASE WHEN a.is_finished AND p.is_finished AND p.is_finish_guessed
                     THEN least(p.finished_at, a.finished_at)
@@ -239,7 +239,7 @@ MERGE = text(f"""
     ),
     merged AS (
         SELECT w.*, {_DURATION.format("w", "w.finished_at", "w.started_at")} AS duration,
-               is_new_attempt OR wins AND from_status <> status AS is_transition
+               is_new_attempt OR wins AND (from_status, was_finished) <> (status, is_finished) AS is_transition
         FROM weighed w
     ),
     attempts_written AS (

@@ -51,12 +51,26 @@ def add(session: Session, provider: ProviderSettings, scope: str, config: Config
             SELECT instances.id, :scope, :project, 'added', :now FROM instances WHERE instances.name = :instance
             ON CONFLICT (instance_id, scope) DO UPDATE
             SET is_active = true, next_poll_at = least(sources.next_poll_at, excluded.next_poll_at),
+                cursor = CASE WHEN sources.is_active THEN sources.cursor ELSE '{}' END,
+                baseline_at = CASE WHEN sources.is_active THEN sources.baseline_at END,
                 origin = CASE WHEN sources.is_active THEN sources.origin ELSE 'added' END
             RETURNING id
         """),
         {"scope": scope, "project": project_ids(session)[key], "now": now, "instance": provider.name},
     ).scalar_one()
     return source_id
+
+
+def is_watched(session: Session, instance: str, scope: str) -> bool:
+    """Whether this source is polled already."""
+    found = session.execute(
+        text("""
+            SELECT FROM sources JOIN instances ON instances.id = sources.instance_id
+            WHERE instances.name = :instance AND sources.scope = :scope AND sources.is_active
+        """),
+        {"instance": instance, "scope": scope},
+    )
+    return found.first() is not None
 
 
 def find(session: Session, name: str) -> SourceName:
@@ -103,7 +117,11 @@ def _record_sources(session: Session, config: Config, now: datetime) -> None:
             SELECT instances.id, wanted.scope, 'config', :now
             FROM unnest(CAST(:names AS text[]), CAST(:scopes AS text[])) AS wanted (name, scope)
             JOIN instances ON instances.name = wanted.name
-            ON CONFLICT (instance_id, scope) DO UPDATE SET origin = 'config', is_active = true
+            ON CONFLICT (instance_id, scope) DO UPDATE
+            -- One that was not watched for a while begins anew: what happened meanwhile is the past and alerts nobody.
+            SET origin = 'config', is_active = true,
+                cursor = CASE WHEN sources.is_active THEN sources.cursor ELSE '{}' END,
+                baseline_at = CASE WHEN sources.is_active THEN sources.baseline_at END
             WHERE sources.origin <> 'config' OR NOT sources.is_active
         """),
         wanted,

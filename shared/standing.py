@@ -27,12 +27,21 @@ class ProcessState:
 
 @dataclass(frozen=True, slots=True)
 class BuildCounts:
-    """Builds by how they stand; the finished ones are those that were queued since the beginning of the window."""
+    """Builds by status: the open ones as they stand now, the others those queued since the beginning of the window."""
 
     running: int
-    waiting: int
+    queued: int
+    blocked: int
     succeeded: int
     failed: int
+    timed_out: int
+    cancelled: int
+    skipped: int
+    unknown: int
+
+
+OPEN_STATES = ("running", "queued", "blocked")
+"""What `BuildCounts` counts whenever it began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,41 @@ class UnknownWord:
     provider: str
     word: str
     builds: int
+
+
+GIVEN_UP = ("open", "attempt", "jobs")
+"""The kinds of quarantine that are no fault: builds asked for by id that the provider no longer shows."""
+
+CUT_LIST = "list"
+"""The kind of quarantine that tells of builds which were never read, because a list was too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """One reason for rows of one source and kind to be set aside, and how many rows it holds."""
+
+    source: str
+    kind: str
+    reason: str
+    rows: int
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """What is set aside: rows that could not be used, what is no longer asked for, lists that were not read whole."""
+
+    unusable: int
+    newest: tuple[SetAside, ...]
+    given_up: int
+    cut_lists: tuple[SetAside, ...]
+
+
+_ASIDE = """
+    SELECT coalesce(i.name || ':' || s.scope, 'a source that is gone'), q.kind, q.reason, count(*), max(q.last_seen_at)
+    FROM quarantine q LEFT JOIN sources s ON s.id = q.source_id LEFT JOIN instances i ON i.id = s.instance_id
+    WHERE {} GROUP BY 1, 2, 3 ORDER BY max(q.last_seen_at) DESC, 1, 2, 3 LIMIT :most
+"""
 
 
 def processes(session: Session, now: datetime) -> tuple[ProcessState, ...]:
@@ -58,18 +102,18 @@ def processes(session: Session, now: datetime) -> tuple[ProcessState, ...]:
 
 
 def build_counts(session: Session, since: datetime) -> BuildCounts:
-    """How many builds run and wait now, whenever they began, and how many queued since then passed and failed."""
-    row = session.execute(
+    """How many builds run and wait now, whenever they began, and how those queued since then ended."""
+    rows = session.execute(
         text("""
-            SELECT (SELECT count(*) FROM builds WHERE NOT is_finished AND status = 'running'),
-                   (SELECT count(*) FROM builds WHERE NOT is_finished AND status IN ('queued', 'blocked')),
-                   count(*) FILTER (WHERE status = 'succeeded'),
-                   count(*) FILTER (WHERE status IN ('failed', 'timed_out'))
-            FROM builds WHERE queued_at >= :since
+            SELECT status, count(*) FROM builds WHERE NOT is_finished AND status = ANY(:open) GROUP BY status
+            UNION ALL
+            SELECT status, count(*) FROM builds
+            WHERE queued_at >= :since AND NOT status = ANY(:open) GROUP BY status
         """),
-        {"since": since},
-    ).one()
-    return BuildCounts(*row)
+        {"since": since, "open": list(OPEN_STATES)},
+    )
+    counts = dict.fromkeys(BuildCounts.__dataclass_fields__, 0) | {row[0]: row[1] for row in rows}
+    return BuildCounts(**counts)
 
 
 def unknown_words(session: Session, since: datetime) -> tuple[UnknownWord, ...]:
@@ -90,7 +134,23 @@ def unknown_words(session: Session, since: datetime) -> tuple[UnknownWord, ...]:
     return tuple(UnknownWord(*row) for row in rows)
 
 
-def quarantined(session: Session) -> tuple[int, datetime | None]:
-    """How many rows of providers' answers could not be stored, and when one was last seen."""
-    row = session.execute(text("SELECT count(*), max(last_seen_at) FROM quarantine")).one()
-    return row[0], row[1]
+def quarantined(session: Session, *, most: int) -> Quarantine:
+    """What is set aside, told apart by why; of the reasons for unusable rows the `most` newest."""
+    counts = session.execute(
+        text("""
+            SELECT count(*) FILTER (WHERE NOT kind = ANY(:other)) AS unusable,
+                   count(*) FILTER (WHERE kind = ANY(:given_up)) AS given_up
+            FROM quarantine
+        """),
+        {"other": [*GIVEN_UP, CUT_LIST], "given_up": list(GIVEN_UP)},
+    ).one()
+    reasons = session.execute(
+        text(_ASIDE.format("NOT q.kind = ANY(:other)")), {"other": [*GIVEN_UP, CUT_LIST], "most": most}
+    )
+    cut_lists = session.execute(text(_ASIDE.format("q.kind = :cut")), {"cut": CUT_LIST, "most": most})
+    return Quarantine(
+        counts.unusable,
+        tuple(SetAside(*row) for row in reasons),
+        counts.given_up,
+        tuple(SetAside(*row) for row in cut_lists),
+    )

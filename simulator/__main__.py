@@ -11,6 +11,7 @@ import orjson
 
 from simulator.profiles import PROFILES
 from simulator.server import Simulator
+from simulator.slack import Message
 
 LOOKS_FOR_PARENT_SECONDS = 0.25
 
@@ -22,10 +23,13 @@ def main() -> int:
         signal.signal(number, lambda *_: os.write(wake, b"."))
     parent = os.getppid()
     try:
-        simulator = _make(_parse(sys.argv[1:]))
+        options = _parse(sys.argv[1:])
+        simulator = _make(options)
     except OSError as error:
         sys.stderr.write(f"cannot listen: {error}; another --port, or 0 for a free one, would do\n")
         return 1
+    if options.tell_messages:
+        simulator.slack.on_message = _tell
     simulator.start()
     sys.stdout.write(orjson.dumps(simulator.urls()).decode() + "\n")
     sys.stdout.flush()
@@ -48,7 +52,14 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--speed", type=float, default=1.0, help="simulated seconds a real second; 60 is a minute")
     parser.add_argument("--runs", type=int, default=300, help="how many runs a drill has")
     parser.add_argument("--seconds", type=float, default=60.0, help="within how many seconds a drill creates them")
+    parser.add_argument("--tell-messages", action="store_true", help="print what Slack takes, one JSON object a line")
     return parser.parse_args(arguments)
+
+
+def _tell(message: Message) -> None:
+    """In one write, so that messages taken at the same time stay lines of their own."""
+    sys.stdout.write(orjson.dumps({"message": message.text}).decode() + "\n")
+    sys.stdout.flush()
 
 
 def _instant(text: str) -> datetime:

@@ -3,7 +3,7 @@
 import re
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -45,6 +45,8 @@ class Slack:
         self._lock = threading.Lock()
         self._messages: deque[Message] = deque(maxlen=KEPT_MESSAGES)
         self._taken = 0
+        self.on_message: Callable[[Message], None] | None = None
+        """Is told of every message as it is taken; set it before the first."""
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -70,7 +72,10 @@ class Slack:
     def _take(self, request: Request, payload: Mapping[str, object], now: datetime) -> None:
         with self._lock:
             self._taken += 1
-            self._messages.append(Message(self._taken, now, request.path, payload))
+            message = Message(self._taken, now, request.path, payload)
+            self._messages.append(message)
+            if self.on_message is not None:
+                self.on_message(message)
 
     def refusal(self, fault: Fault, now: datetime) -> Answer:
         """Slack's own words for a limit, an outage, a hook that is gone."""

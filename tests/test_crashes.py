@@ -156,6 +156,7 @@ def test_fifty_kills_lose_nothing_invent_nothing_and_double_nothing(
     follower = Follower(stack.port)
     try:
         in_commits = torment(stack, database_url)
+        wait_until(lambda: simulator.clock.now() > (simulator.world.ends_at or simulator.clock.now()), seconds=120)
         wait_until(lambda: outcome(database) == truth(simulator, stack.watched))
         wait_until(lambda: follower.seen != [] and follower.seen[-1] == head(database))
     finally:
@@ -202,9 +203,9 @@ def kill_in_commit(stack: Stack, database_url: str, number: int) -> int:
     return 0
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool], *, seconds: float = WAIT_SECONDS) -> None:
     """Promises are eventual: poll for them, with a deadline; the assertions that follow say what is missing."""
-    deadline = time.monotonic() + WAIT_SECONDS
+    deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.25)
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
-from shared.config.files import overlay_environment, read_toml
+from shared.config.files import Origins, overlay_environment, read_toml
 from shared.config.mistakes import Mistakes, did_you_mean
+from shared.config.secrets import is_secret
 from shared.config.tables import TableReader
 from shared.errors import ConfigError
 
@@ -240,7 +241,9 @@ def load(
     raw = read_toml(path) if path is not None else {}
     for name in sorted(raw.keys() - SECTIONS.keys() - set(LISTS)):
         mistakes.append((name, f"unknown section; {did_you_mean(name, [*SECTIONS, *LISTS])}"))
+    written = {name: dict(raw[name]) for name in SECTIONS if isinstance(raw.get(name), dict)}
     origins = overlay_environment(raw, SECTIONS, environ, mistakes)
+    mistakes += _mistakes_behind(written, origins)
     reader = TableReader(raw, environ, origins, mistakes)
     raw.setdefault("database", {})
     if isinstance(raw["database"], dict):
@@ -261,6 +264,16 @@ def load(
     if mistakes:
         raise ConfigError(mistakes)
     return config
+
+
+def _mistakes_behind(written: Mapping[str, dict[str, Any]], origins: Origins) -> Mistakes:
+    """What is wrong in the file where a variable stands over it: it would stop us on the day the variable is gone."""
+    mistakes: Mistakes = []
+    for section, key in origins:
+        model = SECTIONS[section]
+        if key in model.model_fields and not is_secret(model, key) and key in written.get(section, {}):
+            TableReader({section: {key: written[section][key]}}, {}, {}, mistakes).section(section, model)
+    return mistakes
 
 
 def _unknown_instances(config: Config) -> Mistakes:

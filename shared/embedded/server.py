@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -41,6 +43,20 @@ def running_url(folder: Path) -> str | None:
     if running is None or not running.is_ready or not (running.socket / ".s.PGSQL.5432").exists():
         return None
     return _url(running.socket)
+
+
+@contextmanager
+def borrowed_url(folder: Path) -> Iterator[str]:
+    """The URL of the private Postgres that runs on this folder, or of one that is started for just so long.
+
+    Raises `CannotStart` when it can be neither.
+    """
+    url = running_url(folder)
+    if url is not None:
+        yield url
+        return
+    with Server(folder) as server:
+        yield server.url
 
 
 class Server:

@@ -1,6 +1,7 @@
 """The one hardened HTTP client, and the only importer of httpx: asks a provider for JSON and survives the answer."""
 
 import logging
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from shared.clock import utc_now
 from shared.errors import MalformedPayload, Unavailable
 from shared.http.authorization import AuthStyle, authorization
 from shared.http.body import TooLarge, Truncated, copy_limited, parse_json, read_limited
-from shared.http.deadline import DeadlinePassedError, deadline
+from shared.http.deadline import DeadlinePassedError, NameUnknownError, check_name, deadline
 from shared.http.download import Download, not_a_page, storage_refusal, storage_url
 from shared.http.rate_limit import Budget, read_budget, server_date
 from shared.http.refusals import PassingTrouble, refusal
@@ -33,6 +34,8 @@ log = structlog.get_logger()
 for _chatty in ("httpx", "httpcore"):
     logging.getLogger(_chatty).setLevel(logging.WARNING)
 
+# What libraries put around the words of an error: "[Errno 111] …", "[SSL: …] certificate verify failed: … (_ssl.c:1)".
+_PLUMBING = re.compile(r"\[(?:Errno|SSL)[^\]]*\] |certificate verify failed: |[. ]*\(_ssl\.c:\d+\)")
 _REDIRECTS = (301, 302, 307, 308)
 _LARGEST_REFUSAL = 65_536
 _FOR_STRANGERS = ("user-agent", "accept-encoding")
@@ -194,6 +197,13 @@ class Client:
             reraise=True,
         )
 
+    def find_host(self) -> None:
+        """Raises Unavailable when the host's name cannot be resolved: then the way is missing, not the provider."""
+        try:
+            check_name(self._base.host, self._limits.connect_seconds)
+        except (httpcore.ConnectError, httpcore.ConnectTimeout, DeadlinePassedError) as error:
+            raise Unavailable(str(error) or f"the name {self._base.host} was not resolved in time") from error
+
     def is_own(self, url: str) -> bool:
         """Whether a URL (a `Link`'s, say) is of the origin that the credential belongs to."""
         try:
@@ -305,7 +315,7 @@ class Client:
             finally:
                 response.close()
         except _WIRE_ERRORS as error:
-            raise PassingTrouble(f"{_where(url)}: {_wire_words(error)}") from error
+            raise _wire_trouble(_where(url), error) from error
 
     def _read(self, url: httpx.URL, response: httpx.Response, sink: _Sink | None) -> _Reply:
         headers = {name.lower(): value for name, value in response.headers.items()}
@@ -379,17 +389,23 @@ def _payload(reply: _Reply, shape: type) -> object:
     return payload
 
 
+def _wire_trouble(where: str, error: Exception) -> PassingTrouble:
+    """Where and what; a name that cannot be resolved is said alone, so that every path of that host says the same."""
+    return PassingTrouble(str(error) if isinstance(error, NameUnknownError) else f"{where}: {_wire_words(error)}")
+
+
 def _wire_words(error: Exception) -> str:
+    said = _PLUMBING.sub("", str(error))
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return f"its certificate is not trusted ({error}); if your company signs its own, set ca_file to its authority"
+        return f"its certificate is not trusted: {said}; if your company signs its own, set ca_file to its authority"
     if isinstance(error, httpcore.TimeoutException):
         step = type(error).__name__.removesuffix("Timeout").lower()
         return f"timed out ({step}); is the provider up and the way to it open?"
     if isinstance(error, httpcore.RemoteProtocolError):
-        return f"the answer broke off or is no HTTP ({error})"
-    return f"cannot be reached ({error or type(error).__name__}); check base_url and the network"
+        return f"the answer broke off or is no HTTP: {said}"
+    return f"cannot be reached: {said or type(error).__name__}; check base_url and the network"
 
 
 def _log_another_try(state: tenacity.RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
-    log.info("retrying", reason=str(error), tries=state.attempt_number)
+    log.debug("retrying", reason=str(error), tries=state.attempt_number)

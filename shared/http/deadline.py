@@ -24,6 +24,10 @@ class DeadlinePassedError(Exception):
     """The time for the whole request is used up."""
 
 
+class NameUnknownError(httpcore.ConnectError):
+    """A host's name cannot be resolved: the message says all there is, since nothing was asked of anybody."""
+
+
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
     """Everything sent or received on this thread inside the block, through `DeadlineBackend`, ends within `seconds`."""
@@ -108,6 +112,12 @@ class DeadlineStream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
+def check_name(host: str, seconds: float) -> None:
+    """Raises httpcore.ConnectError (NameUnknownError, or a timeout) when the host has no address we can find."""
+    with deadline(seconds):
+        _addresses(host, 0, seconds)
+
+
 def _addresses(host: str, port: int, seconds: float) -> list[str]:
     """The addresses of a host. The resolver knows no timeout, so it runs on a thread of its own that may be left."""
     try:
@@ -121,7 +131,7 @@ def _addresses(host: str, port: int, seconds: float) -> list[str]:
         _left(None)
         raise httpcore.ConnectTimeout(f"the name {host} was not resolved in {seconds:.0f} s") from None
     if isinstance(answer, OSError):
-        raise httpcore.ConnectError(f"the name {host} cannot be resolved ({answer.strerror})") from answer
+        raise NameUnknownError(f"the name {host} cannot be resolved") from answer
     return answer
 
 

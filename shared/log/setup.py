@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 from contextlib import suppress
+from datetime import datetime
 from types import TracebackType
 from typing import Literal, TextIO
 
@@ -30,6 +31,10 @@ QUIET = (
     "alembic",
 )
 """Loggers whose INFO and DEBUG print URLs, statement parameters or a line a tick: only their warnings are ours."""
+
+
+ON_TERMINAL = "OBSERVATORY_ON_TERMINAL"
+"""Set to 1 by the supervisor of `observatory up`, which puts each part's name before its lines."""
 
 
 class _Handler(logging.StreamHandler[TextIO]):
@@ -109,12 +114,25 @@ def _name_process(process: str) -> Processor:
 
 
 def _for_people() -> list[Processor]:
+    stands_behind_name = os.environ.get(ON_TERMINAL) == "1"
     renderer = structlog.dev.ConsoleRenderer(
         colors=not os.environ.get("NO_COLOR"),
         pad_event_to=0,
         exception_formatter=structlog.dev.plain_traceback,
     )
-    return [escape_fields, renderer]
+    return [escape_fields, _shorten(is_process_told=stands_behind_name), renderer]
+
+
+def _shorten(*, is_process_told: bool) -> Processor:
+    """For a person who watches: the time of their own clock, and no process where the supervisor has put its name."""
+
+    def shorten(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
+        fields["timestamp"] = datetime.fromisoformat(fields["timestamp"]).astimezone().strftime("%H:%M:%S")
+        if is_process_told:
+            fields.pop("process", None)
+        return fields
+
+    return shorten
 
 
 def _as_json(_logger: WrappedLogger, _method: str, fields: EventDict) -> str:
@@ -127,7 +145,7 @@ def _is_for_people(wanted: Format, stream: TextIO | None) -> bool:
         return wanted == "console"
     with suppress(ValueError):  # a closed stream is no terminal
         # The supervisor of `observatory up` stands between its parts and the terminal, and says that there is one.
-        return os.environ.get("OBSERVATORY_ON_TERMINAL") == "1" or (stream is not None and stream.isatty())
+        return os.environ.get(ON_TERMINAL) == "1" or (stream is not None and stream.isatty())
     return False
 
 

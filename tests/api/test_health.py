@@ -29,6 +29,7 @@ def test_ready_means_database_schema_and_a_living_scheduler(world: World) -> Non
         "database": True,
         "schema": True,
         "scheduler": True,
+        "api": True,
     }
 
 

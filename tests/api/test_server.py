@@ -19,6 +19,7 @@ from api.hub import POLL_SECONDS
 from shared.database import make_engine
 from shared.keys import Scope, create_key, create_session, revoke_key
 from shared.keys import authenticate as find_key
+from shared.standing import processes
 from tests.api.stand import COMMAND, Api, Client, an_instance, commit_builds, running_api, wait_for
 from tests.conftest import Databases
 
@@ -223,6 +224,23 @@ def test_waiting_for_postgres_lets_other_greenlets_work(database_url: str) -> No
     )
 
     assert int(answer.stdout) > 5
+
+
+def test_each_worker_tells_of_its_life_and_the_next_one_removes_those_that_ended(database_url: str) -> None:
+    engine = make_engine(database_url, application="test", pool_size=1)
+
+    def living() -> list[str]:
+        with Session(engine) as session:
+            return [process.kind for process in processes(session, now()) if process.is_alive]
+
+    with running_api(database_url, {"server__workers": 2}) as api:
+        wait_for(lambda: living() == ["api", "api"])
+        checks = json.loads(api.get("/readyz")[1])["checks"]
+    with running_api(database_url):
+        wait_for(lambda: living() == ["api"])
+    engine.dispose()
+
+    assert checks["api"] == {"is_ok": True, "detail": "answers; heartbeats of the last 30 s: 2"}
 
 
 def test_a_port_that_is_taken_is_said_in_words(database_url: str) -> None:

@@ -29,9 +29,21 @@ def test_every_mistake_is_listed_and_counted(run: Run, tmp_path: Path) -> None:
     result = run("config", "check")
 
     assert result.exit_code == 2
-    assert "server.prot: unknown key; did you mean port?" in result.stderr
-    assert 'receivers[0].webhook_url: is missing; add webhook_url_env = "NAME_OF_A_VARIABLE"' in result.stderr
+    assert "config.toml: server.prot: unknown key; did you mean port?" in result.stderr
+    assert (
+        'config.toml: receivers[0] (a).webhook_url: is missing; add webhook_url_env = "NAME_OF_A_VARIABLE"'
+        in result.stderr
+    )
     assert "2 mistakes" in result.stderr
+
+
+def test_a_mistake_in_a_variable_or_of_the_file_itself_is_not_put_into_the_file(run: Run, tmp_path: Path) -> None:
+    variable = run("config", "check", OBSERVATORY_SERVER__PORT="eighty")
+    (tmp_path / "config.toml").write_text("[[[")
+    file = run("config", "check")
+
+    assert variable.stderr.startswith("✗ OBSERVATORY_SERVER__PORT: must be")
+    assert file.stderr.startswith("✗ config.toml: is not valid TOML")
 
 
 def test_mistakes_are_there_for_programs_too(run: Run, tmp_path: Path) -> None:

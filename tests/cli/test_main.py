@@ -117,10 +117,11 @@ def test_without_a_database_the_words_say_how_to_get_one(run: Run, tmp_path: Pat
     assert "observatory up" in result.stderr
 
 
-def test_a_database_that_does_not_answer_is_named_without_its_password(run: Run) -> None:
-    result = run("status", DATABASE_URL="postgresql://me:very-secret@127.0.0.1:1/none")
+@pytest.mark.parametrize("command", ["status", "migrate", "source list", "key create tv", "key list"])
+def test_a_database_that_does_not_answer_is_named_without_its_password(run: Run, command: str) -> None:
+    result = run(*command.split(), DATABASE_URL="postgresql://me:very-secret@127.0.0.1:1/none")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "the database cannot be reached" in result.stderr
     assert "very-secret" not in result.output
     assert "Traceback" not in result.output
@@ -162,7 +163,7 @@ def test_each_kind_of_error_has_its_words_and_its_code(
     assert TOKEN not in shown
 
 
-def test_ctrl_c_is_exit_code_130_and_no_traceback(tmp_path: Path) -> None:
+def test_ctrl_c_is_exit_code_130_and_no_traceback(tmp_path: Path, database_url: str) -> None:
     asked, ended = threading.Event(), threading.Event()
 
     def never_answer(_heard: Heard) -> bytes:
@@ -173,7 +174,8 @@ def test_ctrl_c_is_exit_code_130_and_no_traceback(tmp_path: Path) -> None:
     with Loopback(never_answer) as github:
         config = write_config(tmp_path, github.url)
         command = [sys.executable, "-m", "cli.main", "--config", str(config), "source", "add", "github", "acme/web"]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        environ = os.environ | {"DATABASE_URL": database_url}
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environ) as process:
             assert asked.wait(30)
             process.send_signal(signal.SIGINT)
             _, said = process.communicate(timeout=30)

@@ -56,6 +56,21 @@ def test_nothing_is_saved_without_a_yes(run: Run, tmp_path: Path, database: Engi
     assert stored(database) == []
 
 
+@pytest.mark.parametrize(("watch", "whence"), [('"acme/web"', "config.toml"), ("", "source add")])
+def test_what_is_watched_already_is_said_and_not_tried_again(
+    run: Run, tmp_path: Path, database_url: str, watch: str, whence: str
+) -> None:
+    with a_github() as github:
+        write_config(tmp_path, github.url)
+        run("source", "add", "github", "acme/web", "--yes", DATABASE_URL=database_url)
+        heard = len(github.heard)
+        write_config(tmp_path, github.url, watch=watch)
+        result = run("source", "add", "github", "acme/web", DATABASE_URL=database_url)
+
+    assert (result.exit_code, result.output) == (0, f"github.test:acme/web is watched already ({whence}).\n")
+    assert len(github.heard) == heard
+
+
 def test_yes_can_be_said_before(run: Run, tmp_path: Path, database: Engine, database_url: str) -> None:
     with a_github() as github:
         write_config(tmp_path, github.url)
@@ -74,7 +89,8 @@ def test_a_refused_token_is_exit_code_4_and_nothing_is_saved(
         result = run("source", "add", "github", "acme/web", "--yes", DATABASE_URL=database_url, GITHUB_TOKEN=wrong)
 
     assert result.exit_code == 4, result.output
-    assert "was not added" in result.stderr
+    assert result.stderr.count("✗") == 1
+    assert "acme/web was not added: " in result.stderr
     assert wrong not in result.output
     assert stored(database) == []
 

@@ -1,4 +1,4 @@
-"""`status` and `key create` for people, for programs, and on a terminal."""
+"""`status` for people, for programs, and on a terminal."""
 
 import json
 import os
@@ -11,11 +11,10 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from cli.table import age, print_rows
+from cli.table import age, print_rows, table_lines
 from shared import sources
 from shared.clock import utc_now
 from shared.config.settings import Config, ProviderSettings
-from shared.keys import authenticate
 from shared.recorder import record
 from tests.cli.conftest import Run
 from tests.factories import NOON, a_build
@@ -47,10 +46,15 @@ def test_status_is_lines_with_tabs_named_by_their_section(run: Run, history: Non
     assert result.exit_code == 0, result.output
     assert lines[0][:4] == ["sources", "github.com:acme/web", "default", "fresh"]
     assert [line[1:] for line in lines if line[0] == "builds"] == [
-        ["running", "1"],
-        ["waiting", "0"],
-        ["succeeded", "0"],
-        ["failed", "1"],
+        ["running", "1", "now"],
+        ["queued", "0", "now"],
+        ["blocked", "0", "now"],
+        ["succeeded", "0", "last 24 h"],
+        ["failed", "1", "last 24 h"],
+        ["timed_out", "0", "last 24 h"],
+        ["cancelled", "0", "last 24 h"],
+        ["skipped", "0", "last 24 h"],
+        ["unknown", "0", "last 24 h"],
     ]
     assert lines[-1][:5] == ["processes", "scheduler", "ci-1", "7", "alive"]
 
@@ -75,6 +79,8 @@ def test_a_terminal_gets_tables(history: None, database_url: str) -> None:
     assert done.returncode == 0
     assert "github.com:acme/web" in shown
     assert "last contact" in shown
+    assert "last 24 h" in shown
+    assert "default" not in shown
     assert "\t" not in shown
     assert "\x1b[3" not in shown
 
@@ -85,33 +91,56 @@ def test_a_cell_cannot_begin_a_line_of_its_own(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out == "builds\tmain builds forged [31m\n"
 
 
+REMARKED = ("source", "state", "remark")
+ROWS = [("github.com:a/very-long-name", "failing", "github.com:443: cannot be reached: Connection refused " * 3)]
+
+
+@pytest.mark.parametrize("width", [30, 80, 109])
+def test_in_a_narrow_window_the_remark_stands_under_its_row(width: int) -> None:
+    head, row, *remark = table_lines(REMARKED, ROWS, width=width)
+
+    assert head.split() == ["source", "state"]
+    assert row.split() == ["github.com:a/very-long-name", "failing"]
+    assert all(line.startswith("    ") and len(line) <= width for line in remark)
+    assert " ".join(remark).split() == ROWS[0][2].split()
+
+
+def test_in_a_wide_window_the_remark_is_folded_between_words_in_its_column() -> None:
+    head, row, *more = table_lines(REMARKED, ROWS, width=120)
+
+    column = head.index("remark")
+    assert row[:column].split() == ["github.com:a/very-long-name", "failing"]
+    assert all(not line[:column].strip() and len(line) <= 120 for line in more)
+    assert " ".join(line[column:] for line in (row, *more)).split() == ROWS[0][2].split()
+
+
+def test_a_source_is_failing_from_its_first_failure(
+    run: Run, history: None, database: Engine, database_url: str
+) -> None:
+    with Session(database) as session, session.begin():
+        session.execute(text("UPDATE sources SET failures = 2, last_error = 'no way'"))
+
+    line = run("source", "list", DATABASE_URL=database_url).output.splitlines()[0].split("\t")
+
+    assert (line[3], line[-1]) == ("failing (2\N{MULTIPLICATION SIGN})", "no way")
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0, "0 s ago"), (59, "59 s ago"), (60, "1 min ago"), (7300, "2 h ago"), (200_000, "2 d ago"), (-90, "in 1 min")],
+    [
+        (0, "now"),
+        (0.9, "now"),
+        (-0.9, "now"),
+        (59, "59 s ago"),
+        (60, "1 min ago"),
+        (7300, "2 h ago"),
+        (200_000, "2 d ago"),
+        (-90, "in 1 min"),
+    ],
 )
-def test_an_age_is_said_in_one_unit(seconds: int, words: str) -> None:
+def test_an_age_is_said_in_one_unit(seconds: float, words: str) -> None:
     assert age(NOON - timedelta(seconds=seconds), NOON) == words
 
 
 def test_what_never_happened_has_no_age() -> None:
     assert age(None, NOON) == "never"
-
-
-def test_a_key_is_printed_once_and_works(run: Run, database: Engine, database_url: str) -> None:
-    result = run("key", "create", "grafana", "--scope", "read", "--scope", "collect", DATABASE_URL=database_url)
-
-    assert result.exit_code == 0, result.output
-    printed = result.stdout.strip()
-    with Session(database) as session, session.begin():
-        key = authenticate(session, printed, utc_now())
-        assert printed not in str(session.execute(text("SELECT * FROM keys")).all())
-    assert key is not None
-    assert (key.name, set(key.scopes)) == ("grafana", {"read", "collect"})
-
-
-def test_a_key_reads_unless_told_otherwise(run: Run, database: Engine, database_url: str) -> None:
-    document = json.loads(run("key", "create", "tv", "--json", DATABASE_URL=database_url).stdout)
-
-    assert document["scopes"] == ["read"]
-    with Session(database) as session, session.begin():
-        assert authenticate(session, document["key"], utc_now()) is not None

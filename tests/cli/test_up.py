@@ -17,7 +17,8 @@ import psycopg
 import pytest
 
 from cli import preflight
-from cli.demo_world import Announcement, demo_config, parse_announcement
+from cli.demo import choose_port
+from cli.demo_world import Announcement, demo_config, parse_announcement, parse_message
 from cli.plan import Plan
 from cli.preflight import check_port, free_port, raise_file_limit
 from cli.probe import get, url_of
@@ -44,7 +45,7 @@ class Command:
             if files is not None:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
-        self.output = folder / "output"
+        self.output = folder / f"output-{len(list(folder.glob('output-*')))}"
         known = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         if reader_leaves:
             os.mkfifo(self.output)
@@ -193,25 +194,92 @@ def test_up_on_a_database_of_ones_own_starts_no_private_one(
 def test_the_demo_shows_its_first_build_on_a_free_port_and_leaves_no_folder(
     place: Path, run: Callable[..., Command]
 ) -> None:
-    taken = socket.create_server(("127.0.0.1", 0))
-    arguments = ("--fresh", "--port", str(taken.getsockname()[1]))
     nowhere = "postgresql://nobody:secret@127.0.0.1:1/none"
 
-    command = run("demo", *arguments, DATABASE_URL=nowhere, OBSERVATORY_SERVER__HOST="no.such.host")
+    command = run("demo", "--fresh", "--port", "0", DATABASE_URL=nowhere, OBSERVATORY_SERVER__HOST="no.such.host")
     is_up = command.says("The first build is here")
     url = re.search(r"curl -s '(\S+)/api/builds\?limit=5'", command.words)
     assert is_up, command.words
     assert url is not None
     with urllib.request.urlopen(f"{url[1]}/api/builds?limit=5") as answer:
         builds = json.load(answer)["builds"]
+    offered = re.search(r"^ +(\S+) (-c \S+ status)$", command.words, re.MULTILINE)
+    assert offered is not None
+    status = run(*offered[2].split(), DATABASE_URL="")
+    is_status_well = status.wait() == 0
+    is_alert_told = command.says("\nslack     | lumen-shop/")
     command.interrupt()
     folder = re.search(r"config +(\S+)/config.toml", command.words)
-    taken.close()
 
     assert builds[0]["provider"] == "github"
+    assert is_status_well, status.words
+    assert "simulator:lumen-shop/" in status.words
+    assert is_alert_told, command.words
     assert command.process.returncode == 0
     assert folder is not None
     assert not Path(folder[1]).exists()
+
+
+def test_a_taken_port_of_the_demos_choice_is_told_with_who_has_it(capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        usual = taken.getsockname()[1]
+        port = choose_port(None, usual=usual)
+
+    assert re.fullmatch(
+        rf"port {usual} is taken by process {os.getpid()} \(.+\); using {port} instead\n", capfd.readouterr().out
+    )
+
+
+def test_a_taken_port_of_your_choice_is_refused(run: Callable[..., Command]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = run("demo", "--fresh", "--port", str(port))
+        code = command.wait()
+
+    assert code == 3, command.words
+    assert f"Port {port} on 127.0.0.1 cannot be used: process {os.getpid()}" in command.words
+    assert "--port" in command.words
+
+
+def test_a_server_for_others_wants_a_key_first_and_says_so_alone(place: Path, run: Callable[..., Command]) -> None:
+    write_config(place, free_port("127.0.0.1"), '[logging]\nformat = "console"\n')
+    config = (place / "config.toml").read_text().replace("[server]", '[server]\nhost = "0.0.0.0"')
+    (place / "config.toml").write_text(config)
+
+    refused = run("up")
+    code = refused.wait()
+    words = refused.words
+    made = run("key", "create", "board")
+    made_code = made.wait()
+    served = run("up")
+    is_up = served.says("is running (")
+    served.interrupt()
+
+    assert code == 3, words
+    assert re.search(r"\n✗ the API would be reachable .* no key\n  Make one with: observatory key create", words)
+    assert "Worker" not in words
+    assert "api  " not in words
+    assert made_code == 0, made.words
+    assert is_up, served.words
+
+
+def test_a_second_up_says_that_we_run_there_already(place: Path, run: Callable[..., Command]) -> None:
+    port = free_port("127.0.0.1")
+    write_config(place, port, '[logging]\nformat = "console"\n')
+    first = run("up")
+    assert first.says("is running ("), first.words
+    chatter = first.words
+
+    (place / "second").mkdir()
+    second = Command(place / "second", "-c", str(place / "config.toml"), "up")
+    code = second.wait()
+    first.interrupt()
+
+    assert code == 3, second.words
+    assert "Build Observatory already runs there" in second.words
+    assert "observatory status" in second.words
+    assert "Using worker" not in chatter
+    assert "Listening at" not in chatter
 
 
 def test_the_demo_ends_by_itself_after_the_seconds_asked_for(run: Callable[..., Command]) -> None:
@@ -366,4 +434,13 @@ def test_the_demos_configuration_watches_what_the_simulator_announced(tmp_path: 
 
     assert 'watch = ["a/b"]' in text
     assert announcement.slack not in text
+    assert f'folder = "{tmp_path}/database"' in text
     assert parse_announcement("listening") is None
+
+
+def test_a_message_to_slack_is_told_by_its_first_line() -> None:
+    assert (
+        parse_message('{"message": "checkout broke\\u001b[2J on main\\nStatus: failed"}')
+        == "checkout broke [2J on main"
+    )
+    assert parse_message('{"github": "http://127.0.0.1:1"}') is None

@@ -17,8 +17,9 @@ def test_three_sources_without_a_token_stay_inside_sixty_requests_an_hour() -> N
     spread = pace(budget(60), NOON, sources=3, floor_seconds=30)
 
     polls_an_hour = 3600 / spread.interval_seconds
-    assert spread == Pace(360, 1)
-    assert 3 * polls_an_hour * (1 + spread.follow_ups) <= 60
+    assert spread.follow_ups == 1
+    assert 300 < spread.interval_seconds < 400
+    assert 3 * polls_an_hour * (1 + spread.follow_ups) <= 57.01, "a few stay for what cannot be foreseen"
 
 
 @pytest.mark.parametrize("remaining", [1, 7, 60, 600, 4999])
@@ -37,7 +38,9 @@ def test_a_provider_that_tells_no_budget_is_polled_at_the_floor() -> None:
 
 
 def test_a_budget_whose_reset_has_passed_is_full_again() -> None:
-    assert pace(budget(0, reset_in=-1), NOON, sources=1, floor_seconds=30).interval_seconds == 120
+    assert pace(budget(0, reset_in=-1), NOON, sources=1, floor_seconds=30).interval_seconds == pytest.approx(
+        126.3, 0.01
+    )
 
 
 def test_an_exhausted_budget_waits_for_its_reset() -> None:

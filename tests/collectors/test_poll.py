@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from shared.clock import utc_now
 from simulator import Simulator
 from tests.collectors.watching import Watching
+from tests.factories import minutes
 
 
 @pytest.fixture
@@ -158,3 +159,47 @@ def test_a_stopping_process_gives_its_source_back_at_once(watching: Watching) ->
     assert (source["lease_owner"], source["failures"], source["baseline_at"]) == (None, 0, None)
     assert watching.claim() != []
     assert source["next_poll_at"] <= utc_now()
+
+
+def test_a_build_the_provider_cannot_answer_for_stops_nothing_else(watching: Watching) -> None:
+    play(watching, turns=10)
+    victim = next(iter(watching.attempts()))[0]
+    watching.simulator.fault("server_error", path=f"/runs/{victim}", status=502)
+
+    play(watching)
+
+    source = watching.source()
+    assert (source["failures"], source["last_error"]) == (0, None)
+    assert source["baseline_at"] is not None
+    assert {key: status for key, status in watching.attempts().items() if key[0] != victim} == {
+        key: status for key, status in watching.truth().items() if key[0] != victim
+    }
+
+
+def test_a_rerun_of_a_build_that_left_the_list_is_found_by_the_sweep(database: Engine, tmp_path: Path) -> None:
+    """Small pages and an hour of builds: a finished build that has left the list is seen again by the sweep alone."""
+    with Simulator(seed=5, profile="drill", runs=120, seconds=3000, speed=0, now=utc_now() - minutes(60)) as simulator:
+        watching = Watching(database, simulator, simulator.repositories[:1], tmp_path / "token", page_size=4)
+        for _ in range(30):
+            watching.turn()
+            simulator.clock.advance(110)
+        for _ in range(60):
+            watching.turn()
+
+        assert max(attempt for _, attempt in watching.truth()) > 1
+        assert watching.attempts() == watching.truth()
+
+
+def test_sources_without_a_token_get_a_baseline_and_leave_most_of_the_hours_budget(database: Engine) -> None:
+    began = utc_now() - minutes(11)
+    with Simulator(seed=11, profile="drill", runs=90, seconds=600, speed=0, now=began, anonymous_limit=60) as simulator:
+        simulator.clock.advance(600)
+        watching = Watching(database, simulator, simulator.repositories[:2], None)
+        watching.turn()
+        watching.turn()
+
+        asked = simulator.requests("github")
+        assert {request.status for request in asked} == {200}
+        assert len(asked) < 20, "sixty requests have to last an hour"
+        baselines = watching.rows("SELECT baseline_at IS NOT NULL AS has_baseline FROM sources")
+        assert baselines == [{"has_baseline": True}] * 2

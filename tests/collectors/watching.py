@@ -23,8 +23,17 @@ INSTANCE = "github.com"
 class Watching:
     """Sources of one simulated GitHub on one database."""
 
-    def __init__(self, engine: Engine, simulator: Simulator, scopes: Sequence[str], token_file: Path) -> None:
-        token_file.write_text(simulator.token)
+    def __init__(
+        self,
+        engine: Engine,
+        simulator: Simulator,
+        scopes: Sequence[str],
+        token_file: Path | None,
+        *,
+        page_size: int = 20,
+    ) -> None:
+        if token_file is not None:
+            token_file.write_text(simulator.token)
         self.engine = engine
         self.simulator = simulator
         self.provider = GitHubSettings(
@@ -33,7 +42,7 @@ class Watching:
             base_url=simulator.url,
             watch=tuple(scopes),
             token=SecretSource(file=token_file),
-            page_size=20,
+            page_size=page_size,
         )
         self.projects: tuple[ProjectSettings, ...] = ()
         with Session(engine) as session, session.begin():

@@ -212,3 +212,22 @@ def test_a_name_returned_to_is_the_name_whatever_the_order(ledger: Ledger) -> No
         ledger.see(a_build(external_id=external_id, pipeline_name=name, queued_at=NOON + minutes(int(external_id))))
 
     assert ledger.rows("pipelines", "name", "external_id") == [("ci", "1/10")]
+
+
+def test_a_build_that_ends_with_a_word_nobody_knows_still_ends_in_the_log(ledger: Ledger) -> None:
+    ledger.see(a_build("unknown"))
+    ledger.see(a_build("unknown", is_finished=True))
+
+    assert [row[1:3] for row in ledger.transitions()] == [(None, "unknown"), ("unknown", "unknown")]
+
+
+def test_a_queue_item_and_its_build_in_one_page_after_they_became_one(ledger: Ledger) -> None:
+    queued = a_build("queued", external_id="queue/7")
+    started = a_build("running", external_id="job/1@1", formerly="queue/7")
+    ledger.see(queued)
+    ledger.see(started)
+
+    ledger.see(queued, a_build("failed", external_id="job/1@1"), a_build("failed", external_id="job/1@1", attempt=2))
+
+    assert ledger.rows("builds", "external_id", "attempt", "status") == [("job/1@1", 2, "failed")]
+    assert [row[4] for row in ledger.transitions()] == [1, 2, 3, 4]

@@ -9,7 +9,16 @@ from shared import sources
 from shared.config.settings import Config, ProviderSettings
 from shared.observation import Observation
 from shared.recorder import record
-from shared.standing import BuildCounts, UnknownWord, build_counts, processes, quarantined, unknown_words
+from shared.standing import (
+    BuildCounts,
+    Quarantine,
+    SetAside,
+    UnknownWord,
+    build_counts,
+    processes,
+    quarantined,
+    unknown_words,
+)
 from tests.factories import NOON, a_build, minutes
 
 DAY = timedelta(days=1)
@@ -54,9 +63,12 @@ def test_counts_tell_what_runs_now_from_what_happened_today(session: Session) ->
         a_build("succeeded", external_id="6"),
         a_build("succeeded", external_id="7", queued_at=long_ago),
         a_build("cancelled", external_id="8"),
+        a_build("skipped", external_id="9"),
     )
 
-    assert build_counts(session, NOON - DAY) == BuildCounts(running=1, waiting=2, succeeded=1, failed=2)
+    assert build_counts(session, NOON - DAY) == BuildCounts(
+        running=1, queued=1, blocked=1, succeeded=1, failed=1, timed_out=1, cancelled=1, skipped=1, unknown=0
+    )
 
 
 def test_words_nobody_knows_are_listed_with_how_often_they_came(session: Session) -> None:
@@ -75,16 +87,34 @@ def test_words_nobody_knows_are_listed_with_how_often_they_came(session: Session
     assert unknown_words(session, NOON + DAY) == ()
 
 
-def test_the_quarantine_is_counted(session: Session) -> None:
-    assert quarantined(session) == (0, None)
+def set_aside(session: Session, kind: str, external_id: str, reason: str, at: datetime) -> None:
+    statement = """
+        INSERT INTO quarantine (source_id, kind, external_id, reason, last_seen_at)
+        SELECT id, :kind, :id, :reason, :at FROM sources
+    """
+    session.execute(text(statement), {"kind": kind, "id": external_id, "reason": reason, "at": at})
 
+
+def test_an_empty_quarantine_has_nothing_to_tell(session: Session) -> None:
+    assert quarantined(session, most=3) == Quarantine(unusable=0, newest=(), given_up=0, cut_lists=())
+
+
+def test_only_rows_that_could_not_be_used_count_as_such(session: Session) -> None:
+    record_all(session)
+    set_aside(session, "open", "1", "not there (404)", NOON)
+    set_aside(session, "attempt", "2/1", "superseded as completed/action_required, so it will not finish", NOON)
+    set_aside(session, "jobs", "3/1", "not there (404)", NOON)
+    set_aside(session, "list", "2026", "older builds were not read", NOON)
     for number in (1, 2):
-        session.execute(
-            text("""
-                INSERT INTO quarantine (kind, external_id, reason, last_seen_at)
-                VALUES ('build', :id, 'no instant', :at)
-            """),
-            {"id": str(number), "at": NOON + minutes(number)},
-        )
+        set_aside(session, "build", str(number), "no instant", NOON + minutes(number))
+    set_aside(session, "job", "9", "no id", NOON)
+    set_aside(session, "run", "9", "too old to be shown", NOON - minutes(1))
 
-    assert quarantined(session) == (2, NOON + minutes(2))
+    found = quarantined(session, most=2)
+
+    assert (found.unusable, found.given_up) == (4, 3)
+    assert found.newest == (
+        SetAside("github.com:acme/web", "build", "no instant", 2, NOON + minutes(2)),
+        SetAside("github.com:acme/web", "job", "no id", 1, NOON),
+    )
+    assert [aside.reason for aside in found.cut_lists] == ["older builds were not read"]

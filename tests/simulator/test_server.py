@@ -17,6 +17,7 @@ import pytest
 
 from simulator import TOKEN, Simulator
 from simulator.clock import SimulatedClock
+from simulator.slack import HOOK
 from tests.simulator.caller import Caller
 from tests.simulator.conftest import NOON
 
@@ -157,6 +158,17 @@ def test_the_process_says_where_it_is_and_ends_at_once_when_told(number: signal.
         assert child.wait(5) == 0
         assert time.monotonic() - began < 2
         hanging.close()
+
+
+def test_the_process_tells_what_slack_took_when_asked_to() -> None:
+    with process("--profile", "demo", "--tell-messages") as (child, said):
+        slack = Caller(str(said["slack"]).removesuffix(HOOK))
+        slack.call("POST", HOOK, {"text": "checkout broke\non main"})
+
+        assert child.stdout is not None
+        assert json.loads(child.stdout.readline()) == {"message": "checkout broke\non main"}
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(5) == 0
 
 
 def test_the_process_ends_with_its_parent() -> None:

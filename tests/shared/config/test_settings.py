@@ -308,3 +308,11 @@ def test_a_pattern_over_pipelines_wins_over_one_over_sources_and_the_first_over_
     assert project_for(projects, "jenkins", "some/folder", "release") == "deploys"
     assert project_for(projects, "jenkins", "some/folder", "nightly") == "default"
     assert project_for(projects, "GitHub.com", "acme/web", "CI") == "default"
+
+
+def test_a_mistake_in_the_file_is_told_even_while_a_variable_stands_over_it(write: Write) -> None:
+    path = write('[server]\nport = "eighty"\n[database]\nurl_env = "NOT_SET"\n')
+
+    assert mistakes_of(path, PORT="9000", DATABASE_URL="postgresql://db/x") == {
+        "server.port": 'must be a whole number such as 8, not "eighty"'
+    }

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import pty
+import re
 import subprocess
 import sys
 import threading
@@ -232,7 +233,9 @@ def test_a_process_that_dies_says_so_in_json_without_its_secrets() -> None:
     assert "process-secret" not in ended.stderr
 
 
-@pytest.mark.parametrize(("environ", "is_coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+@pytest.mark.parametrize(
+    ("environ", "is_coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"OBSERVATORY_ON_TERMINAL": "1"}, True)]
+)
 def test_a_terminal_gets_lines_for_people(environ: dict[str, str], is_coloured: bool) -> None:
     ours, theirs = pty.openpty()
     clean = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "FORCE_COLOR"}}
@@ -242,6 +245,7 @@ def test_a_terminal_gets_lines_for_people(environ: dict[str, str], is_coloured: 
     text = os.read(ours, 65_536).decode()
     os.close(ours)
 
-    assert "polled" in text
-    assert not text.startswith("{")
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    assert re.match(r"\d\d:\d\d:\d\d \[info +\] polled ", plain), plain
+    assert ("process=" in plain) is ("OBSERVATORY_ON_TERMINAL" not in environ)
     assert ("\x1b[" in text) is is_coloured

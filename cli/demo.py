@@ -39,6 +39,8 @@ def prepare(*, port: int | None, seconds: float | None, is_fresh: bool) -> Plan:
         data_folder=str(folder / "database"),
         simulator_port=free_port(HOST),
         slack_port=free_port(HOST),
+        gitlab_port=free_port(HOST),
+        jenkins_port=free_port(HOST),
         seconds=seconds,
         temporary=str(folder) if is_fresh else None,
     )

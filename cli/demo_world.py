@@ -28,13 +28,26 @@ class Announcement:
     slack: str
     repositories: tuple[str, ...]
     token: str
+    gitlab: str
+    gitlab_projects: tuple[str, ...]
+    jenkins: str
+    jenkins_user: str
 
 
 def parse_announcement(line: str) -> Announcement | None:
     """The simulator's line of JSON; None when the line is something else."""
     try:
         said = json.loads(line)
-        return Announcement(said["github"], said["slack"], tuple(said["repositories"]), said["token"])
+        return Announcement(
+            github=said["github"],
+            slack=said["slack"],
+            repositories=tuple(said["repositories"]),
+            token=said["token"],
+            gitlab=said["gitlab"],
+            gitlab_projects=tuple(said["gitlab_projects"]),
+            jenkins=said["jenkins"],
+            jenkins_user=said["jenkins_user"],
+        )
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -49,9 +62,9 @@ def parse_message(line: str) -> str | None:
 
 
 def demo_config(world: Announcement, *, host: str, port: int, folder: Path) -> str:
-    """The demo's config.toml: it watches every repository of the simulator closely and tells its chat."""
+    """The demo's config.toml: it watches everything that the simulator has closely and tells its chat."""
     return f"""\
-# Written by `observatory demo` at every start: it watches a simulated GitHub on this machine.
+# Written by `observatory demo` at every start: it watches a simulated GitHub, GitLab and Jenkins here.
 
 [server]
 host = {json.dumps(host)}
@@ -68,11 +81,26 @@ poll_floor_seconds = 1
 
 [[providers]]
 kind = "github"
-name = "simulator"
+name = "github"
 base_url = {json.dumps(world.github)}
 token_file = {json.dumps(str(folder / "token"))}
 watch = {json.dumps(list(world.repositories))}
 log_hosts = ["127.0.0.1:*"]  # the simulator keeps logs on another port of this machine
+
+[[providers]]
+kind = "gitlab"
+name = "gitlab"
+base_url = {json.dumps(world.gitlab)}
+token_file = {json.dumps(str(folder / "token"))}
+watch = {json.dumps(list(world.gitlab_projects))}
+
+[[providers]]
+kind = "jenkins"
+name = "jenkins"
+base_url = {json.dumps(world.jenkins)}
+username = {json.dumps(world.jenkins_user)}
+token_file = {json.dumps(str(folder / "token"))}
+watch = ["/"]
 
 [[receivers]]
 kind = "slack"
@@ -100,11 +128,18 @@ class World:
             self._say(speaker, line)
         else:
             self._announcement = announcement
-            self._say(speaker, f"a simulated GitHub at {announcement.github}, and a Slack that hears the alerts")
+            self._say(speaker, "a simulated GitHub, GitLab and Jenkins, and a Slack that hears the alerts")
 
     def start(self, supervisor: Supervisor) -> None:
         """Starts the simulator; its ports are fixed, so a restarted one is where the configuration says."""
-        ports = ["--port", str(self._plan.simulator_port), "--slack-port", str(self._plan.slack_port)]
+        plan = self._plan
+        numbers = {
+            "--port": plan.simulator_port,
+            "--gitlab-port": plan.gitlab_port,
+            "--jenkins-port": plan.jenkins_port,
+            "--slack-port": plan.slack_port,
+        }
+        ports = [word for option, number in numbers.items() for word in (option, str(number))]
         command = [sys.executable, "-P", "-m", "simulator", "--profile", "demo", "--tell-messages", *ports]
         supervisor.start(Process("simulator", command, os.environ, stop_seconds=0.5))
 

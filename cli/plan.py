@@ -27,6 +27,8 @@ class Plan:
     is_published: bool = False
     simulator_port: int | None = None
     slack_port: int | None = None
+    gitlab_port: int | None = None
+    jenkins_port: int | None = None
     seconds: float | None = None
     temporary: str | None = None
 

@@ -94,9 +94,9 @@ def _openings(jobs: Sequence[PipelineJob], spans: Sequence[_Span]) -> list[datet
             continue  # made together with the pipeline
         # The job that opened an attempt is on its way from then on, even a bridge, whose predecessor nobody shows.
         before = [replace(span, begin=at) if at in found else span for at, span in ordered[:place]]
-        last_end = max(span.end for span in before if span.end is not None and span.end <= created_at)
+        ends = [span.end for span in before if span.end is not None and span.end <= created_at]
         is_at_rest = not any(span.is_open_at(created_at) for span in before)
-        if is_at_rest and created_at - last_end >= BY_ITSELF:
+        if ends and is_at_rest and created_at - max(ends) >= BY_ITSELF:
             found.append(created_at)
     return found
 

@@ -100,7 +100,9 @@ def _of_row(payload: object, host: str | None) -> Observation | JobOfBuild | Unr
     """A job has a stage, a pipeline has stages. One that does not say its project is read, and the problem said."""
     row = Fields(payload)
     if row.has("stage"):
-        return _of_job(payload, host, row.inside("pipeline").identifier("id"), row.inside("pipeline"))
+        pipeline = row.inside("pipeline")
+        project_id = pipeline.whole("project_id") or row.inside("project").whole("id")
+        return _of_job(payload, host, pipeline.identifier("id"), Fields({"project_id": project_id}))
     parsed = parse_pipeline(payload, _host(row.text("web_url"), host), Project(external_id=_UNTOLD))
     if isinstance(parsed, Observation) and parsed.pipeline_external_id == _UNTOLD:
         said = "project_id is missing, so its project is not known"

@@ -89,7 +89,7 @@ class LogFetcher:
         """Fetch one log and store it, or say why not. Nothing is raised."""
         where = {"instance": claim.instance, "build": claim.external_id, "job": claim.job_external_id or None}
         try:
-            outcome = self._outcome(claim)
+            outcome = self._outcome_in_words(claim)
             self._settle(claim, outcome)
         except Stopping:
             return
@@ -97,13 +97,20 @@ class LogFetcher:
             log.warning("lost log request", **where, error=str(error))
         except SQLAlchemyError as error:
             log.warning("could not settle a log request, its lease will run out", **where, error=type(error).__name__)
-        except Exception:
-            # The edge of one request: the others go on, and whoever waits is told.
-            log.exception("fetching a log broke off", **where)
-            self._settle(claim, failed("fetching it broke off; the scheduler's log says more", ORPHAN_SECONDS))
         else:
             texts = sum(each.text_bytes for each in outcome.logs)
             log.info("answered log request", **where, state=str(outcome.state), bytes=texts, reason=outcome.reason)
+
+    def _outcome_in_words(self, claim: Claim) -> Outcome:
+        try:
+            return self._outcome(claim)
+        except (Stopping, LeaseLost, SQLAlchemyError):
+            raise
+        except Exception as error:
+            # The edge of one request: the others go on, and whoever waits is told.
+            log.exception("fetching a log broke off", instance=claim.instance, build=claim.external_id)
+            words = f"fetching it broke off ({type(error).__name__}); the scheduler's log says more"
+            return failed(words, ORPHAN_SECONDS)
 
     def _outcome(self, claim: Claim) -> Outcome:
         if claim.tries > MOST_TRIES:

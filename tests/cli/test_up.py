@@ -426,13 +426,22 @@ def test_the_welcome_says_where_everything_is() -> None:
 
 
 def test_the_demos_configuration_watches_what_the_simulator_announced(tmp_path: Path) -> None:
-    line = '{"github": "http://127.0.0.1:1", "slack": "http://127.0.0.1:2/hook", "token": "t", "repositories": ["a/b"]}'
-    announcement = parse_announcement(line)
-    assert announcement == Announcement("http://127.0.0.1:1", "http://127.0.0.1:2/hook", ("a/b",), "t")
+    said = {
+        "github": "http://127.0.0.1:1",
+        "slack": "http://127.0.0.1:2/hook",
+        "token": "t",
+        "repositories": ["a/b"],
+        "gitlab": "http://127.0.0.1:3",
+        "gitlab_projects": ["group/c"],
+        "jenkins": "http://127.0.0.1:4",
+        "jenkins_user": "watcher",
+    }
+    announcement = parse_announcement(json.dumps(said))
+    assert announcement == Announcement(**said | {"repositories": ("a/b",), "gitlab_projects": ("group/c",)})
 
     text = demo_config(announcement, host="127.0.0.1", port=8081, folder=tmp_path)
 
-    assert 'watch = ["a/b"]' in text
+    assert [f'watch = ["{name}"]' in text for name in ("a/b", "group/c", "/")] == [True] * 3
     assert announcement.slack not in text
     assert f'folder = "{tmp_path}/database"' in text
     assert parse_announcement("listening") is None

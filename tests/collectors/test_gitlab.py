@@ -106,7 +106,7 @@ def listed(far: Server, since: datetime = AN_HOUR_AGO, **more: Any) -> tuple[lis
             return list(collector.list_recent_builds(since)), server.heard
 
 
-def changing(count: int, **more: object) -> list[Row]:
+def changing(count: int, **more: Any) -> list[Row]:
     """So many pipelines, one changed a second."""
     return [a_pipeline(id=100 + n, updated_at=at(NOON + timedelta(seconds=n)), **more) for n in range(count)]
 

@@ -12,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -426,7 +427,7 @@ def test_the_welcome_says_where_everything_is() -> None:
 
 
 def test_the_demos_configuration_watches_what_the_simulator_announced(tmp_path: Path) -> None:
-    said = {
+    said: dict[str, Any] = {
         "github": "http://127.0.0.1:1",
         "slack": "http://127.0.0.1:2/hook",
         "token": "t",

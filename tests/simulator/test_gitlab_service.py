@@ -162,7 +162,7 @@ def test_a_retried_pipeline_runs_again_under_its_id_and_keeps_its_past_end(
         simulator.clock.set(opened_at + timedelta(seconds=offset))
         seen.append(gitlab.get(f"{API}/pipelines/{retried.id}").json)
 
-    assert [row["status"] for row in seen][0] == "failed"
+    assert seen[0]["status"] == "failed"
     assert seen[1]["status"] in {"pending", "running"}
     assert str(seen[1]["updated_at"]) > str(seen[0]["updated_at"])
     assert seen[0]["finished_at"] == seen[1]["finished_at"] is not None

@@ -153,7 +153,7 @@ def test_a_build_is_fetched_by_id_and_attempt() -> None:
         latest, named = collector.fetch_build("100"), collector.fetch_build("100", attempt=2)
         with pytest.raises(NotFound):
             collector.fetch_build("999")
-        with pytest.raises(MalformedPayload, match="no run id"):
+        with pytest.raises(MalformedPayload, match="no id of GitHub"):
             collector.fetch_build("../../user")
 
     assert (latest.attempt, named.attempt) == (2, 2)

@@ -1,87 +1,17 @@
 """The GitLab collector: what it asks, in which order, and what it makes of the answers, on loopback."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from collectors import COLLECTORS
-from collectors.gitlab import GitLabCollector, GitLabSettings
 from collectors.held_builds import BuildName
-from shared.config.settings import load
-from shared.errors import ConfigError, MalformedPayload, NotFound, Unavailable
-from shared.http.client import Client, Limits
-from shared.observation import Page
-from shared.secret import SecretSource
-from tests.collectors.gitlab_rows import Row, a_job, a_pipeline, at
+from shared.errors import MalformedPayload, NotFound, Unavailable
+from tests.collectors.gitlab_rows import a_job, a_pipeline, at
+from tests.collectors.gitlab_server import AN_HOUR_AGO, Server, changing, collecting, listed, paths
 from tests.factories import NOON, minutes
 from tests.loopback import Heard, Loopback, reply
-
-QUICK = Limits(pause_seconds=0.001, read_seconds=2, total_seconds=4)
-PROJECT = {"id": 3, "path_with_namespace": "group/web", "default_branch": "trunk", "visibility": "private",
-           "builds_access_level": "enabled"}  # fmt: skip
-
-
-class Server:
-    """group/web as GitLab serves it: `pipelines` with their jobs and bridges; `edits` happen before an answer."""
-
-    def __init__(self, *pipelines: Row, jobs: Sequence[Row] = (), bridges: Mapping[int, Sequence[Row]] | None = None):
-        self.pipelines = list(pipelines)
-        self.jobs = list(jobs)
-        self.bridges = bridges or {}
-        self.before: Callable[[str], None] = lambda _path: None
-        self.shows_totals = True
-        self.refusal: dict[str, bytes] = {}
-
-    def __call__(self, heard: Heard) -> bytes:
-        url = urlsplit(heard.target)
-        path = unquote(url.path).removeprefix("/api/v4/projects/group/web").removeprefix("/api/v4/projects/group/other")
-        asked = {key: values[0] for key, values in parse_qs(url.query).items()}
-        self.before(path)
-        for part, answer in self.refusal.items():
-            if part in path:
-                return answer
-        if path == "":
-            return reply(PROJECT)
-        if path == "/pipelines":
-            return self._page(heard, url.path, self._listed(asked), asked)
-        _, _, number, *rest = path.split("/")
-        found = next((row for row in self.pipelines if str(row["id"]) == number), None)
-        if found is None:
-            return reply({"message": "404 Not found"}, 404)
-        if not rest:
-            return reply(found)
-        rows = self.jobs if rest == ["jobs"] else self.bridges.get(int(number), [])
-        return self._page(heard, url.path, [row for row in rows if rest != ["jobs"] or _is_of(row, number)], asked)
-
-    def _listed(self, asked: dict[str, str]) -> list[Row]:
-        is_child = asked.get("source") == "parent_pipeline"
-        rows = [row for row in self.pipelines if (row["source"] == "parent_pipeline") is is_child]
-        assert (asked["order_by"], asked["sort"]) == ("updated_at", "asc")
-        after = datetime.fromisoformat(asked["updated_after"])
-        rows = [row for row in rows if row["updated_at"] and datetime.fromisoformat(row["updated_at"]) >= after]
-        return sorted(rows, key=lambda row: (row["updated_at"], row["id"]))
-
-    def _page(self, heard: Heard, path: str, rows: list[Row], asked: dict[str, str]) -> bytes:
-        size, page = int(asked["per_page"]), int(asked.get("page", 1))
-        query = "&".join(f"{key}={value}" for key, value in asked.items() if key != "page").replace("+", "%2B")
-        link = f'<http://{heard.headers["host"]}{path}?{query}&page={page + 1}>; rel="next"'
-        told = {"Link": link} if len(rows) > page * size else {}
-        totals = {"X-Total": "1", "X-Total-Pages": "1"} if self.shows_totals else {}
-        return reply(rows[(page - 1) * size : page * size], headers=told | totals)
-
-
-def _is_of(row: Row, number: str) -> bool:
-    return str(row["pipeline"]["id"]) == number
-
-
-def settings(url: str, **more: Any) -> GitLabSettings:
-    token = SecretSource(env="TOKEN", environ={"TOKEN": "glpat-1"})
-    given = {"web_url": "https://gitlab.com", "token": token, "watch": ("group/web", "group/other")}
-    return GitLabSettings(kind="gitlab", name="gitlab.com", base_url=url, **(given | more))
 
 
 @pytest.fixture
@@ -89,6 +19,7 @@ def far() -> Server:
     return Server()
 
 
+<<<<<<< HEAD
 def collecting(far: Server, server: Loopback, **more: Any) -> tuple[Client, GitLabCollector]:
     held = more.pop("held", lambda _names: {})
     made = settings(server.url, **more)
@@ -115,6 +46,8 @@ def paths(heard: Sequence[Heard]) -> list[str]:
     return [unquote(urlsplit(each.target).path).removeprefix("/api/v4/projects/group/web") for each in heard]
 
 
+=======
+>>>>>>> issue3
 def windows(heard: Sequence[Heard]) -> list[dict[str, str]]:
     """The queries of the list, children apart."""
     queries = [parse_qs(urlsplit(each.target).query) for each in heard if paths([each]) == ["/pipelines"]]
@@ -391,95 +324,3 @@ def test_an_attempt_nobody_tells_of_is_not_found(far: Server) -> None:
                 collector.fetch_attempts("100", 2)
             with pytest.raises(MalformedPayload, match="a pipeline id is a number"):
                 collector.fetch_build("../../admin")
-
-
-REFUSALS = [
-    ({"error": "insufficient_scope", "scope": "api read_api"}, 403, "lacks the scope read_api"),
-    ({"error": "invalid_token", "error_description": "Token is expired."}, 401, "has expired or was revoked"),
-    ({"message": "401 Unauthorized"}, 401, "is refused"),
-    ({"message": "403 Forbidden"}, 403, "a Reporter there"),
-    ({"message": "404 Project Not Found"}, 404, "no member of it"),
-]
-
-
-@pytest.mark.parametrize(("body", "status", "words"), REFUSALS)
-def test_a_check_says_in_words_what_is_wrong_and_what_would_help(
-    far: Server, body: object, status: int, words: str
-) -> None:
-    far.refusal = {"": reply(body, status)}
-
-    with Loopback(far) as server:
-        client, collector = collecting(far, server)
-        with client:
-            check = collector.check()
-
-    assert not check.is_ok
-    assert words in check.words[0]
-    assert "glpat-1" not in " ".join(check.words)
-
-
-def test_a_check_says_what_can_be_read_and_under_which_name(far: Server) -> None:
-    far.pipelines = [a_pipeline()]
-
-    with Loopback(lambda heard: reply([a_pipeline()]) if "/pipelines" in heard.target
-                  else reply(PROJECT | {"path_with_namespace": "group/site"})) as server:  # fmt: skip
-        client, collector = collecting(far, server)
-        with client:
-            check = collector.check()
-
-    assert check.is_ok
-    assert check.words[0] == "group/site is private, its default branch is trunk"
-    assert "is called group/site now" in check.words[1]
-
-
-@pytest.mark.parametrize("off", [{"builds_access_level": "disabled"}, {"jobs_enabled": False}])
-def test_a_project_without_ci_has_no_builds_and_the_check_says_why(far: Server, off: Row) -> None:
-    def without_ci(heard: Heard) -> bytes:
-        if "/pipelines" in heard.target:
-            return reply({"message": "403 Forbidden"}, 403)
-        return reply(PROJECT | off)
-
-    with Loopback(without_ci) as server:
-        client, collector = collecting(far, server)
-        with client:
-            pages, check = list(collector.list_recent_builds(NOON)), collector.check()
-
-    assert pages == []
-    assert not check.is_ok
-    assert "CI/CD switched off" in check.words[0]
-
-
-TOML = """
-[[providers]]
-kind = "gitlab"
-name = "gitlab.com"
-{more}
-"""
-
-
-def loaded(tmp_path: Path, more: str) -> Any:
-    path = tmp_path / "config.toml"
-    path.write_text(TOML.format(more=more))
-    kinds = {kind: collector.settings_class for kind, collector in COLLECTORS.items()}
-    return load(path, providers=kinds, environ={"T": "x", "HOME": str(tmp_path)}).providers[0]
-
-
-def test_the_settings_are_read_from_the_file(tmp_path: Path) -> None:
-    made = loaded(tmp_path, 'watch = ["group/sub.group/web-1"]\ntoken_env = "T"')
-
-    assert (made.base_url, made.web_url) == ("https://gitlab.com", "https://gitlab.com")
-    assert made.token.read().get_secret_value() == "x"
-
-
-@pytest.mark.parametrize(
-    ("more", "words"),
-    [
-        ('watch = ["web"]', "write its full path"),
-        ('watch = ["group/../web"]', "write its full path"),
-        ('base_url = "https://ci.example.com/api/v4"', "write it without /api/v4"),
-        ("page_size = 500", "page_size"),
-    ],
-)
-def test_a_mistake_in_the_settings_says_what_would_be_right(tmp_path: Path, more: str, words: str) -> None:
-    with pytest.raises(ConfigError, match=words):
-        loaded(tmp_path, more)

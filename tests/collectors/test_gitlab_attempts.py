@@ -1,8 +1,11 @@
 """The attempts of a GitLab pipeline: a function of its jobs' own instants, whenever we look."""
 
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collectors.gitlab_attempts import complete, openings, running_seconds
 from collectors.gitlab_payload import PipelineJob, Project, parse_job, parse_pipeline
@@ -195,3 +198,39 @@ def test_a_thousand_jobs_are_no_matter() -> None:
     rows = [ran(number, 10, 60, name=f"job {number}") for number in range(1, 1001)]
 
     assert len(openings(parsed(*rows, *(retried(2000 + n, 100 + n / 1000, 150) for n in range(100))))) == 1
+
+
+TIMES = ("created_at", "started_at", "finished_at")
+INSTANTS = st.none() | st.integers(-50, 400).map(seconds)
+WORDS = st.sampled_from(["created", "pending", "running", "success", "failed", "canceled", "skipped", "manual", "odd"])
+
+
+@st.composite
+def any_jobs(draw: st.DrawFn) -> list[PipelineJob]:
+    """Jobs with whatever instants, sensible or not."""
+    rows = []
+    for number in range(1, draw(st.integers(0, 6)) + 1):
+        instants = {key: draw(INSTANTS) for key in TIMES}
+        told = {key: None if instant is None else at(instant) for key, instant in instants.items()}
+        waited, name = draw(st.none() | st.integers(0, 100)), draw(st.sampled_from("abc"))
+        is_allowed = draw(st.booleans())
+        rows.append(a_job(number, draw(WORDS), name=name, allow_failure=is_allowed, queued_duration=waited, **told))
+    return parsed(*rows)
+
+
+@given(any_jobs(), st.randoms(use_true_random=False))
+def test_whatever_the_instants_attempts_are_numbered_and_every_job_has_its_own(
+    jobs: list[PipelineJob], random: Random
+) -> None:
+    pipeline = parse_pipeline(a_pipeline("running"), "gitlab.com", Project())
+    assert isinstance(pipeline, Observation)
+
+    seen, again = complete(pipeline, jobs), complete(pipeline, random.sample(jobs, len(jobs)))
+
+    assert [each.attempt for each in seen] == list(range(1, len(seen) + 1))
+    assert all(each.is_finished for each in seen[:-1])
+    assert {job.external_id for each in seen for job in each.jobs or ()} == {job.seen.external_id for job in jobs}
+    assert all(each.duration_seconds is None or each.duration_seconds >= 0 for each in seen)
+    assert [(each.status, each.merge_key, each.duration_seconds) for each in seen] == [
+        (each.status, each.merge_key, each.duration_seconds) for each in again
+    ]

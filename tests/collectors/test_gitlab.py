@@ -19,35 +19,6 @@ def far() -> Server:
     return Server()
 
 
-<<<<<<< HEAD
-def collecting(far: Server, server: Loopback, **more: Any) -> tuple[Client, GitLabCollector]:
-    held = more.pop("held", lambda _names: {})
-    made = settings(server.url, **more)
-    client = GitLabCollector.open_client(made, limits=QUICK)
-    return client, GitLabCollector(made, "group/web", client, default_branch="trunk", held=held)
-
-
-AN_HOUR_AGO = NOON - minutes(60)
-
-
-def listed(far: Server, since: datetime = AN_HOUR_AGO, **more: Any) -> tuple[list[Page], list[Heard]]:
-    with Loopback(far) as server:
-        client, collector = collecting(far, server, **more)
-        with client:
-            return list(collector.list_recent_builds(since)), server.heard
-
-
-def changing(count: int, **more: Any) -> list[Row]:
-    """So many pipelines, one changed a second."""
-    return [a_pipeline(id=100 + n, updated_at=at(NOON + timedelta(seconds=n)), **more) for n in range(count)]
-
-
-def paths(heard: Sequence[Heard]) -> list[str]:
-    return [unquote(urlsplit(each.target).path).removeprefix("/api/v4/projects/group/web") for each in heard]
-
-
-=======
->>>>>>> issue3
 def windows(heard: Sequence[Heard]) -> list[dict[str, str]]:
     """The queries of the list, children apart."""
     queries = [parse_qs(urlsplit(each.target).query) for each in heard if paths([each]) == ["/pipelines"]]

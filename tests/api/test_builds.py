@@ -229,7 +229,7 @@ STATEMENTS = {
     "/api/metrics": 8,
     "/api/metrics/pipeline/1": 10,
     "/livez": 0,
-    "/readyz": 4,
+    "/readyz": 5,
     "/metrics": 9,
     "/api/openapi.get_json()": 0,
     "/api/docs": 0,

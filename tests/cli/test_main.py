@@ -98,7 +98,7 @@ def test_the_documentation_names_every_command_with_its_options() -> None:
         (("bananas",), "No such command"),
         (("status", "--jsn"), "--json"),
         (("source", "add", "github"), "Missing argument"),
-        (("key", "create", "ci", "--scope", "everything"), "'read', 'collect'"),
+        (("key", "create", "ci", "--scope", "everything"), "'read', 'logs', 'collect'"),
         (("--config", "/no/such/file", "config", "check"), "no such file; copy config.example.toml"),
     ],
 )

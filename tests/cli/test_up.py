@@ -214,7 +214,7 @@ def test_the_demo_shows_its_first_build_on_a_free_port_and_leaves_no_folder(
 
     assert builds[0]["provider"] == "github"
     assert is_status_well, status.words
-    assert "simulator:lumen-shop/" in status.words
+    assert "github:lumen-shop/" in status.words
     assert is_alert_told, command.words
     assert command.process.returncode == 0
     assert folder is not None

@@ -212,7 +212,8 @@ def test_the_demo_shows_its_first_build_on_a_free_port_and_leaves_no_folder(
     command.interrupt()
     folder = re.search(r"config +(\S+)/config.toml", command.words)
 
-    assert builds[0]["provider"] == "github"
+    assert {build["provider"] for build in builds} <= {"github", "gitlab", "jenkins"}
+    assert builds != []
     assert is_status_well, status.words
     assert "github:lumen-shop/" in status.words
     assert is_alert_told, command.words

@@ -7,7 +7,8 @@ beat the committed state can never beat a later one.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
 
 import orjson
 from sqlalchemy.orm import Session
@@ -53,7 +54,7 @@ def record(
     page = _Page(session, instance_id, source_id)
     recorded = Recorded()
     for layer in _layers(observations):
-        recorded = recorded + page.merge([_row(observation) for observation in layer])
+        recorded = recorded + page.merge(layer)
     if page.transitions:
         events.append(session, _in_a_row(page.transitions), is_backfill=is_backfill)
     return recorded
@@ -64,8 +65,9 @@ def _layers(observations: Sequence[Observation]) -> Iterable[list[Observation]]:
     layers: list[list[Observation]] = []
     depth: dict[tuple[str, str, int], int] = {}
     for observation in observations:
-        names = {observation.external_id, observation.formerly or observation.external_id}
-        identities = [(observation.pipeline_external_id, name, observation.attempt) for name in names]
+        identities = [_attempt(observation)]
+        if observation.formerly:
+            identities.append((observation.pipeline_external_id, observation.formerly, observation.attempt))
         layer = max(depth.get(identity, 0) for identity in identities)
         depth.update(dict.fromkeys(identities, layer + 1))
         if layer == len(layers):
@@ -83,59 +85,63 @@ class _Page:
         self._instance_id = instance_id
         self._source_id = source_id
 
-    def merge(self, rows: list[Row]) -> Recorded:
-        """Merge rows of which no two are about the same attempt; writes everything but the events."""
-        session, given = self._session, self._given(rows)
-        if any(row["formerly"] for row in rows):
-            session.execute(recorder_sql.REKEY, given)
-        changed = session.execute(recorder_sql.CHANGED, given).all()
+    def merge(self, observations: list[Observation]) -> Recorded:
+        """Merge observations of which no two are about the same attempt; writes everything but the events."""
+        session, sightings = self._session, self._given(map(_sighting, observations))
+        if any(seen.formerly for seen in observations):
+            session.execute(recorder_sql.REKEY, sightings)
+        changed = session.execute(recorder_sql.CHANGED, sightings).all()
         if not changed:
             return Recorded()
-        for change in changed:
-            rows[change.ordinal]["external_id"] = change.external_id or rows[change.ordinal]["external_id"]
-        rows, again = _first_of_each([rows[change.ordinal] for change in changed])
-        given = self._given(rows)
+        new, again = _first_of_each([_known_as(observations[change.ordinal], change.external_id) for change in changed])
+        given = self._given(map(_row, new))
         new_pipelines = 0
         if any(change.needs_names for change in changed):
             new_pipelines = session.execute(recorder_sql.NAMES, given | {"source": self._source_id}).scalar_one()
-        inserted = self._insert_and_lock(given, rows, is_any_new=any(change.build_id is None for change in changed))
+        inserted = self._insert_and_lock(given, new, is_any_new=any(change.build_id is None for change in changed))
         merged = session.execute(recorder_sql.MERGE, given | {"inserted": inserted}).one()
-        if any(row["has_jobs"] for row in rows):
+        if any(seen.jobs is not None for seen in new):
             session.execute(recorder_sql.MERGE_JOBS, given)
         if merged.transitions:
             self.transitions.append(merged.document)
-        recorded = Recorded(len(rows), merged.transitions, new_pipelines)
+        recorded = Recorded(len(new), merged.transitions, new_pipelines)
         return recorded + self.merge(again) if again else recorded
 
-    def _insert_and_lock(self, given: dict[str, object], rows: list[Row], *, is_any_new: bool) -> list[int]:
+    def _insert_and_lock(
+        self, given: dict[str, object], observations: list[Observation], *, is_any_new: bool
+    ) -> list[int]:
         """Insert the builds that are new and lock those that are not; returns the ids of the inserted ones."""
         inserted = list(self._session.scalars(recorder_sql.INSERT_BUILDS, given)) if is_any_new else []
-        builds = {(row["pipeline"], row["external_id"]) for row in rows}
+        builds = {(seen.pipeline_external_id, seen.external_id) for seen in observations}
         if len(inserted) < len(builds):
             pipelines, external_ids = zip(*builds, strict=True)
             names = {"pipelines": list(pipelines), "external_ids": list(external_ids), "instance": self._instance_id}
             self._session.execute(recorder_sql.LOCK_BUILDS, names)
         return inserted
 
-    def _given(self, rows: list[Row]) -> dict[str, object]:
-        for ordinal, row in enumerate(rows):
-            row["ordinal"] = ordinal
+    def _given(self, rows: Iterable[Row]) -> dict[str, object]:
         # What is unknown is left out: Postgres reads a missing key as NULL, and less of it is parsed.
-        known = [{column: value for column, value in row.items() if value is not None} for row in rows]
+        known = [
+            {column: value for column, value in row.items() if value is not None} | {"ordinal": ordinal}
+            for ordinal, row in enumerate(rows)
+        ]
         return {"page": orjson.dumps(known).decode(), "instance": self._instance_id}
 
 
-def _first_of_each(rows: list[Row]) -> tuple[list[Row], list[Row]]:
-    """The rows, and apart those about an attempt that an earlier one is about: a queue item and what it became."""
-    first: dict[tuple[object, object, object], Row] = {}
-    again = []
-    for row in rows:
-        identity = (row["pipeline"], row["external_id"], row["attempt"])
-        if identity in first:
-            again.append(row)
-        else:
-            first[identity] = row
+def _known_as(seen: Observation, external_id: str | None) -> Observation:
+    """The observation under the id that its build has by now, where it is stored."""
+    return seen if external_id in (None, seen.external_id) else replace(seen, external_id=external_id)
+
+
+def _first_of_each(observations: list[Observation]) -> tuple[list[Observation], list[Observation]]:
+    """Those about different attempts, and apart the others: a queue item and the build that it became are one."""
+    first: dict[tuple[str, str, int], Observation] = {}
+    again = [seen for seen in observations if first.setdefault(_attempt(seen), seen) is not seen]
     return list(first.values()), again
+
+
+def _attempt(seen: Observation) -> tuple[str, str, int]:
+    return seen.pipeline_external_id, seen.external_id, seen.attempt
 
 
 def _in_a_row(documents: list[str]) -> str:
@@ -146,8 +152,39 @@ def _in_a_row(documents: list[str]) -> str:
     return orjson.dumps([each | {"ordinal": number} for number, each in enumerate(transitions, start=1)]).decode()
 
 
+def _sighting(seen: Observation) -> Row:
+    """What decides whether the observation changes anything; the keys are `recorder_sql.SIGHTINGS`' columns."""
+    return {
+        "pipeline": seen.pipeline_external_id,
+        "external_id": seen.external_id,
+        "formerly": seen.formerly,
+        "attempt": seen.attempt,
+        "merge_key": _whole_key(seen),
+        "raw_status": seen.raw_status,
+        "guessed_finish": seen.finished_at if seen.is_finish_guessed and seen.is_finished else None,
+        "queued_seconds": seen.queued_seconds,
+        "web_url": seen.web_url,
+        "number": _is_known(seen.number),
+        "branch": _is_known(seen.branch),
+        "commit_sha": _is_known(seen.commit_sha),
+        "commit_message": _is_known(seen.commit_message),
+        "author": _is_known(seen.author),
+        "event": _is_known(seen.event),
+        "metadata": _is_known(seen.parent),
+        "jobs": None if seen.jobs is None else [_job_sighting(job) for job in seen.jobs],
+    }
+
+
+def _is_known(value: object) -> Literal[True] | None:
+    return None if value is None else True
+
+
+def _job_sighting(job: ObservedJob) -> Row:
+    return {"external_id": job.external_id, "merge_key": _whole_job_key(job), "raw_status": job.raw_status}
+
+
 def _row(seen: Observation) -> Row:
-    """One observation as the statements read it; the keys are `recorder_sql.PAGE`'s columns."""
+    """One observation as the writing statements read it; the keys are `recorder_sql.PAGE`'s columns."""
     return {
         "pipeline": seen.pipeline_external_id,
         "pipeline_name": seen.pipeline_name,
@@ -204,12 +241,16 @@ def _whole_key(seen: Observation) -> list[int]:
     ]
 
 
-def _job_row(job: ObservedJob) -> dict[str, object]:
+def _whole_job_key(job: ObservedJob) -> list[int]:
+    return [*job.merge_key, microseconds(job.started_at), microseconds(job.finished_at)]
+
+
+def _job_row(job: ObservedJob) -> Row:
     return {
         "external_id": job.external_id,
         "name": job.name,
         "stage": job.stage,
-        "merge_key": [*job.merge_key, microseconds(job.started_at), microseconds(job.finished_at)],
+        "merge_key": _whole_job_key(job),
         "status": job.status,
         "raw_status": job.raw_status,
         "is_finished": job.is_finished,

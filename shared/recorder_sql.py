@@ -28,31 +28,39 @@ JOB = """
 _BEATS = '(p.merge_key, p.raw_status COLLATE "C") > (a.merge_key, a.raw_status COLLATE "C")'
 _JOB_BEATS = '(j.merge_key, j.raw_status COLLATE "C") > (k.merge_key, k.raw_status COLLATE "C")'
 
-_EARLIER_FINISH = "p.is_finish_guessed AND p.finished_at < a.finished_at"
+# What decides whether an observation changes anything: of what it can only add, whether it knows it at all.
+SIGHTINGS = """
+    page AS (
+        SELECT * FROM json_to_recordset(CAST(:page AS json)) AS p (
+            ordinal int, pipeline text, external_id text, formerly text, attempt int, merge_key bigint[],
+            raw_status text, guessed_finish timestamptz, queued_seconds float, web_url text, number boolean,
+            branch boolean, commit_sha boolean, commit_message boolean, author boolean, event boolean,
+            metadata boolean, jobs json))
+"""
 
-# What an observation can only add: unknown until the first one that knows. Of two addresses of an attempt the greater
-# is kept, which is the more exact one (`…/runs/1` and `…/runs/1/attempts/1`).
+# Unknown until the first observation that knows. Of two addresses of an attempt the greater is kept, which is the more
+# exact one (`…/runs/1` and `…/runs/1/attempts/1`).
 _FILLS = """
-    b.branch IS NULL AND p.branch IS NOT NULL
-    OR b.commit_sha IS NULL AND p.commit_sha IS NOT NULL
-    OR b.commit_message IS NULL AND p.commit_message IS NOT NULL
-    OR b.author IS NULL AND p.author IS NOT NULL
-    OR b.event IS NULL AND p.event IS NOT NULL
-    OR b.number IS NULL AND p.number IS NOT NULL
+    b.branch IS NULL AND p.branch
+    OR b.commit_sha IS NULL AND p.commit_sha
+    OR b.commit_message IS NULL AND p.commit_message
+    OR b.author IS NULL AND p.author
+    OR b.event IS NULL AND p.event
+    OR b.number IS NULL AND p.number
     OR b.formerly IS NULL AND p.formerly IS NOT NULL
-    OR b.metadata IS NULL AND p.metadata IS NOT NULL
+    OR b.metadata IS NULL AND p.metadata
     OR p.web_url > coalesce(a.web_url, '')
 """
 
 _NEEDS_JOBS = f"""
-    p.has_jobs AND (NOT a.has_jobs OR EXISTS (
-        SELECT FROM json_to_recordset(p.jobs) AS j {JOB}
+    p.jobs IS NOT NULL AND (NOT a.has_jobs OR EXISTS (
+        SELECT FROM json_to_recordset(p.jobs) AS j (external_id text, merge_key bigint[], raw_status text)
         LEFT JOIN jobs k ON k.build_id = b.id AND k.attempt = p.attempt AND k.external_id = j.external_id
         WHERE k.id IS NULL OR {_JOB_BEATS}))
 """
 
 REKEY = text(f"""
-    WITH {PAGE},
+    WITH {SIGHTINGS},
     queued AS (
         SELECT b.id, p.external_id, p.formerly
         FROM page p
@@ -66,7 +74,7 @@ REKEY = text(f"""
 """A build that was known by another id (a queue item) gets its own, and keeps its row, its attempts and its events."""
 
 CHANGED = text(f"""
-    WITH {PAGE}
+    WITH {SIGHTINGS}
     SELECT p.ordinal, b.id AS build_id, b.external_id,
            b.id IS NULL OR b.branch IS NULL OR b.commit_sha IS NULL AS needs_names
     FROM page p
@@ -78,7 +86,7 @@ CHANGED = text(f"""
         LIMIT 1
     ) b ON true
     LEFT JOIN attempts a ON a.build_id = b.id AND a.number = p.attempt
-    WHERE a.build_id IS NULL OR {_BEATS} OR {_EARLIER_FINISH} OR {_FILLS} OR {_NEEDS_JOBS}
+    WHERE a.build_id IS NULL OR {_BEATS} OR p.guessed_finish < a.finished_at OR {_FILLS} OR {_NEEDS_JOBS}
        OR p.queued_seconds < coalesce(a.queued_seconds, 'infinity')
     ORDER BY p.ordinal
 """)

@@ -1,7 +1,17 @@
-"""Engines and how a session of ours behaves: short, READ COMMITTED, pinged, without session state."""
+"""Engines and how a session of ours behaves: short, READ COMMITTED, pinged when it was idle, without session state."""
 
-from sqlalchemy import Engine, create_engine, make_url, text
+import time
+
+import psycopg
+from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+TRUSTED_SECONDS = 1.0
+"""A connection used this lately is not asked whether it still lives: under load the question would cost a round trip
+of every transaction, and an answer may be out of date as soon as it is given."""
 
 
 def psycopg_url(url: str) -> str:
@@ -33,15 +43,35 @@ def make_engine(url: str, *, application: str, pool_size: int = 8, is_pooled: bo
     }
     if is_pooled:
         connect_args["prepare_threshold"] = None
-    return create_engine(
+    engine = create_engine(
         psycopg_url(url),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,
-        pool_pre_ping=True,
         pool_recycle=1800,
         connect_args=connect_args,
     )
+    _ping_the_idle(engine)
+    return engine
+
+
+def _ping_the_idle(engine: Engine) -> None:
+    """Have a connection that lay idle prove that it lives before it is used; a dead one empties the pool."""
+
+    def used(_: object, entry: ConnectionPoolEntry) -> None:
+        entry.info["used_at"] = time.monotonic()
+
+    def ping(connection: DBAPIConnection, entry: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
+        if time.monotonic() - entry.info.get("used_at", 0.0) < TRUSTED_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except psycopg.Error as error:
+            raise InvalidatePoolError("the connection died while idle") from error
+
+    event.listen(engine, "connect", used)
+    event.listen(engine, "checkin", used)
+    event.listen(engine, "checkout", ping)
 
 
 _LIMITS = text("""

@@ -1,7 +1,19 @@
 """Appends to the one event log: dense, in commit order, whoever else writes."""
 
+from enum import StrEnum
+
 from sqlalchemy import text
 from sqlalchemy.orm import Session
+
+
+class Via(StrEnum):
+    """The way a change was learnt first."""
+
+    POLL = "poll"
+    SWEEP = "sweep"
+    WEBHOOK = "webhook"
+    BACKFILL = "backfill"
+
 
 STREAM_LOCK = 7_260_002
 CHANNEL = "observatory"
@@ -12,9 +24,9 @@ _LOCK = text("SELECT pg_advisory_xact_lock(:key), pg_notify(:channel, '')")
 
 _APPEND = text("""
     INSERT INTO events (pos, kind, subject_kind, subject_id, project_id, attempt, version,
-                        from_status, to_status, is_superseded, is_backfill, at)
+                        from_status, to_status, is_superseded, is_backfill, at, via)
     SELECT (SELECT coalesce(max(pos), 0) FROM events) + e.ordinal, 'transition', 'build', e.build_id, e.project_id,
-           e.attempt, e.version, e.from_status, e.to_status, e.is_superseded, :is_backfill, e.at
+           e.attempt, e.version, e.from_status, e.to_status, e.is_superseded, :is_backfill, e.at, :via
     FROM json_to_recordset(CAST(:transitions AS json)) AS e (
         ordinal bigint, build_id bigint, project_id bigint, attempt int, version int,
         from_status text, to_status text, is_superseded boolean, at timestamptz)
@@ -22,7 +34,7 @@ _APPEND = text("""
 """)
 
 
-def append(session: Session, transitions: str, *, is_backfill: bool) -> None:
+def append(session: Session, transitions: str, *, is_backfill: bool, via: Via) -> None:
     """Append build transitions (a JSON array, as the recorder's merge returns it) as the last thing before the commit.
 
     Positions are handed out under a transaction-level advisory lock, so they are dense and in commit order, and a
@@ -30,4 +42,4 @@ def append(session: Session, transitions: str, *, is_backfill: bool) -> None:
     Nothing slow may stand between this call and the commit: every other writer of events waits for it.
     """
     session.execute(_LOCK, {"key": STREAM_LOCK, "channel": CHANNEL})
-    session.execute(_APPEND, {"transitions": transitions, "is_backfill": is_backfill})
+    session.execute(_APPEND, {"transitions": transitions, "is_backfill": is_backfill, "via": via})

@@ -95,7 +95,10 @@ class Instance(Base):
 
 
 class Credential(Base):
-    """A provider's request budget for one credential (or for none), known by fingerprint; never the secret."""
+    """A provider's request budget for one credential (or for none), known by fingerprint; never the secret.
+
+    `lease_owner` is the process that asks with it, where the provider wants one request at a time.
+    """
 
     __tablename__ = "credentials"
 
@@ -107,6 +110,8 @@ class Credential(Base):
     blocked_until: Mapped[datetime | None]
     is_rejected: Mapped[bool] = _false()
     updated_at: Mapped[datetime] = _now()
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
 
 
 class Source(Base):
@@ -114,13 +119,22 @@ class Source(Base):
     no lease holds.
 
     `fence` grows with every claim; a write that carries an older fence is refused. `baseline_at` is the instant of the
-    first complete collection: what finished before it never alerts.
+    first complete collection: what finished before it never alerts. `external_id` is the provider's own, which stays
+    when the scope is renamed; `pattern` is the watch that found it; `archived_at` is when it was no longer found.
+    `interval_reason` says in words why it is polled more rarely than every three minutes.
     """
 
     __tablename__ = "sources"
     __table_args__ = (
         UniqueConstraint("instance_id", "scope"),
         Index(None, "next_poll_at", postgresql_where=text("is_active")),
+        Index(
+            "uq_sources_instance_id_external_id",
+            "instance_id",
+            "external_id",
+            unique=True,
+            postgresql_where=text("external_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = _id()
@@ -143,6 +157,11 @@ class Source(Base):
     last_error: Mapped[str | None]
     last_error_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = _now()
+    external_id: Mapped[str | None]
+    pattern: Mapped[str | None]
+    archived_at: Mapped[datetime | None]
+    credential: Mapped[str | None]
+    interval_reason: Mapped[str | None]
 
 
 class Repository(Base):
@@ -160,13 +179,16 @@ class Repository(Base):
 
 
 class Branch(Base):
-    """A branch seen on a build; kept by name after the provider forgets it."""
+    """A branch seen on a build or pushed; kept by name after the provider forgets it."""
 
     __tablename__ = "branches"
 
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id"), primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)
     first_seen_at: Mapped[datetime] = _now()
+    head_sha: Mapped[str | None]
+    moved_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
 
 
 class Commit(Base):
@@ -311,10 +333,16 @@ class Job(Base):
 
 
 class Event(Base):
-    """One row of the one log: dense, in commit order. Written by `events.append` alone, last thing in a transaction."""
+    """One row of the one log: dense, in commit order. Written by `events.append` alone, last thing in a transaction.
+
+    `via` is the way it was learnt: `poll`, `sweep`, `webhook`, `backfill`; NULL before anybody noted it.
+    """
 
     __tablename__ = "events"
-    __table_args__ = (Index(None, "subject_kind", "subject_id", "pos"),)
+    __table_args__ = (
+        Index(None, "subject_kind", "subject_id", "pos"),
+        Index(None, "recorded_at", postgresql_using="brin"),
+    )
 
     pos: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     kind: Mapped[str]
@@ -330,6 +358,7 @@ class Event(Base):
     at: Mapped[datetime]
     recorded_at: Mapped[datetime] = _now()
     data: Mapped[dict[str, Any] | None]
+    via: Mapped[str | None]
 
 
 class Stream(Base):
@@ -494,3 +523,152 @@ class Log(Base):
     is_truncated: Mapped[bool]
     masked: Mapped[int]
     stored_at: Mapped[datetime] = _now()
+
+
+class Receipt(Base):
+    """A webhook as it was received, verified and redacted: received -> processing -> done | ignored | parked.
+
+    One row for one body: `seen` counts its deliveries. `fence` grows with every claim. `changed` is how many
+    transitions it brought, `is_late` says that what it told was older than what we knew, `at` is the provider's own
+    instant of what it tells. The body goes once the receipt is done.
+    """
+
+    __tablename__ = "receipts"
+    __table_args__ = (
+        UniqueConstraint("instance_id", "body_sha256"),
+        Index("ix_receipts_open", "next_try_at", "id", postgresql_where=text("state IN ('received', 'processing')")),
+        Index(None, "received_at"),
+        CheckConstraint("state IN ('received', 'processing', 'done', 'ignored', 'parked')", name="state_word"),
+    )
+
+    id: Mapped[int] = _id()
+    instance_id: Mapped[int] = mapped_column(ForeignKey("instances.id"))
+    source_id: Mapped[int | None] = mapped_column(ForeignKey("sources.id"))
+    kind: Mapped[str]
+    delivery_id: Mapped[str | None]
+    body_sha256: Mapped[bytes]
+    body: Mapped[dict[str, Any] | None]
+    state: Mapped[str] = mapped_column(server_default=text("'received'"))
+    reason: Mapped[str | None]
+    seen: Mapped[int] = mapped_column(Integer, server_default=text("1"))
+    tries: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    fence: Mapped[int] = mapped_column(server_default=text("0"))
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    changed: Mapped[int | None] = mapped_column(Integer)
+    is_late: Mapped[bool] = _false()
+    at: Mapped[datetime | None]
+    received_at: Mapped[datetime] = _now()
+    last_received_at: Mapped[datetime] = _now()
+    next_try_at: Mapped[datetime] = _now()
+    settled_at: Mapped[datetime | None]
+
+
+class HttpValidator(Base):
+    """The `ETag` of a URL's last answer that was recorded, for one credential: another gets another."""
+
+    __tablename__ = "http_validators"
+    __table_args__ = (Index(None, "source_id"),)
+
+    credential: Mapped[str] = mapped_column(primary_key=True)
+    url_sha256: Mapped[bytes] = mapped_column(primary_key=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"))
+    etag: Mapped[str]
+    noted_at: Mapped[datetime] = _now()
+
+
+class Watch(Base):
+    """A pattern that expands into sources, and when it is next looked through; a lease as a source's."""
+
+    __tablename__ = "watches"
+    __table_args__ = (UniqueConstraint("instance_id", "pattern"),)
+
+    id: Mapped[int] = _id()
+    instance_id: Mapped[int] = mapped_column(ForeignKey("instances.id"))
+    pattern: Mapped[str]
+    exclude: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    next_look_at: Mapped[datetime] = _now()
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    fence: Mapped[int] = mapped_column(server_default=text("0"))
+    found: Mapped[int | None] = mapped_column(Integer)
+    last_ok_at: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    last_error: Mapped[str | None]
+
+
+class Backfill(Base):
+    """The past of one source being collected, newest first: from `until` back to `since`; `reached` is how far it is.
+
+    waiting -> running -> done | cancelled.
+    """
+
+    __tablename__ = "backfills"
+    __table_args__ = (
+        Index("uq_backfills_open", "source_id", unique=True, postgresql_where=text("state IN ('waiting', 'running')")),
+        CheckConstraint("state IN ('waiting', 'running', 'done', 'cancelled')", name="state_word"),
+    )
+
+    id: Mapped[int] = _id()
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"))
+    since: Mapped[datetime]
+    until: Mapped[datetime]
+    reached: Mapped[datetime]
+    state: Mapped[str] = mapped_column(server_default=text("'waiting'"))
+    builds: Mapped[int] = mapped_column(server_default=text("0"))
+    requests: Mapped[int] = mapped_column(server_default=text("0"))
+    reason: Mapped[str | None]
+    requested_at: Mapped[datetime] = _now()
+    settled_at: Mapped[datetime | None]
+
+
+class CollectorError(Base):
+    """What went wrong while collecting a source, counted by kind, with the latest example in words."""
+
+    __tablename__ = "collector_errors"
+
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    seen: Mapped[int] = mapped_column(server_default=text("1"))
+    example: Mapped[str]
+    first_seen_at: Mapped[datetime] = _now()
+    last_seen_at: Mapped[datetime] = _now()
+
+
+class CommitParent(Base):
+    """One parent of a commit; `place` 0 is the first."""
+
+    __tablename__ = "commit_parents"
+
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id"), primary_key=True)
+    sha: Mapped[str] = mapped_column(primary_key=True)
+    parent_sha: Mapped[str] = mapped_column(primary_key=True)
+    place: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+
+
+class Compared(Base):
+    """A range of commits that the provider was asked for: how many it holds, or why it cannot be had."""
+
+    __tablename__ = "compared"
+
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id"), primary_key=True)
+    base_sha: Mapped[str] = mapped_column(primary_key=True)
+    head_sha: Mapped[str] = mapped_column(primary_key=True)
+    commits: Mapped[int | None] = mapped_column(Integer)
+    is_complete: Mapped[bool] = _false()
+    reason: Mapped[str | None]
+    compared_at: Mapped[datetime] = _now()
+
+
+class Health(Base):
+    """How a part of ourselves stands; a change of `status` is an event of the log, told once."""
+
+    __tablename__ = "health"
+
+    id: Mapped[int] = _id()
+    subject: Mapped[str] = mapped_column(unique=True)
+    status: Mapped[str]
+    version: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    since: Mapped[datetime] = _now()
+    reason: Mapped[str | None]

@@ -14,6 +14,7 @@ import orjson
 from sqlalchemy.orm import Session
 
 from shared import events, recorder_sql
+from shared.events import Via
 from shared.observation import Observation, ObservedJob, microseconds
 from shared.status import CancelReason
 
@@ -45,18 +46,20 @@ def record(
     instance_id: int,
     source_id: int | None,
     is_backfill: bool,
+    via: Via = Via.POLL,
 ) -> Recorded:
     """Record observations of one instance; the caller commits, soon: the event log is locked until then.
 
-    `is_backfill` marks the events as the past being collected: nobody is alerted about them. Raises what Postgres
-    raises; a row that cannot be stored fails the whole call (`poll` then halves the page until it stands alone).
+    `is_backfill` marks the events as the past being collected: nobody is alerted about them; `via` is how we learnt of
+    them. Raises what Postgres raises; a row that cannot be stored fails the whole call (`poll` then halves the page
+    until it stands alone).
     """
     page = _Page(session, instance_id, source_id)
     recorded = Recorded()
     for layer in _layers(observations):
         recorded = recorded + page.merge(layer)
     if page.transitions:
-        events.append(session, _in_a_row(page.transitions), is_backfill=is_backfill)
+        events.append(session, _in_a_row(page.transitions), is_backfill=is_backfill, via=via)
     return recorded
 
 

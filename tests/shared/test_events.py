@@ -39,7 +39,7 @@ def transitions(count: int) -> str:
 
 
 def real_append(session: Session, document: str) -> None:
-    events.append(session, document, is_backfill=False)
+    events.append(session, document, is_backfill=False, via=events.Via.POLL)
 
 
 def naive_append(session: Session, document: str) -> None:

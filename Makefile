@@ -17,7 +17,7 @@ INSTALL = install() { \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$@"; \
 	}; install
 
-.PHONY: up demo test check conformance bench lock install clean help
+.PHONY: up demo test check chaos conformance bench lock install clean help
 
 up: $(STAMPS)/project ## run everything: database, scheduler, API, until Ctrl-C
 	@exec $(BIN)/observatory up $(ARGS)
@@ -34,6 +34,9 @@ check: $(STAMPS)/dev ## everything CI checks: ruff, mypy, import-linter, the tes
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest $(ARGS)
+
+chaos: $(STAMPS)/dev ## break everything on purpose and see what holds (SEED=7; ARGS="F01 F32", --smoke, --teeth)
+	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),7) $(ARGS)
 
 conformance: $(STAMPS)/dev ## how we read what was recorded from the providers (OBSERVATORY_RECORDED says where)
 	@$(BIN)/python -m tests.conformance $(ARGS)

@@ -5,7 +5,24 @@ from flask_compress import Compress
 from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api import auth, builds, docs, envelope, health, log_text, logs, metrics, pipelines, problems, session, sources
+from api import (
+    auth,
+    builds,
+    changes,
+    docs,
+    envelope,
+    errors,
+    health,
+    log_text,
+    logs,
+    metrics,
+    pipelines,
+    problems,
+    reconciliation,
+    session,
+    sources,
+    webhooks,
+)
 from api.converters import IdConverter, describe
 from api.problems import ProblemApi
 from api.services import Services, provide
@@ -36,12 +53,16 @@ SETTINGS = {
 
 BLUEPRINTS = (
     builds.blueprint,
+    changes.blueprint,
     logs.blueprint,
     pipelines.blueprint,
     metrics.blueprint,
     sources.blueprint,
     session.blueprint,
     health.blueprint,
+    errors.blueprint,
+    webhooks.blueprint,
+    reconciliation.blueprint,
 )
 
 
@@ -57,6 +78,7 @@ def create_app(config: Config, engine: Engine) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.converters["id"] = IdConverter
     provide(app, services)
+    webhooks.register(app, engine)
     log_text.register(app)
     Compress(app)
     envelope.register(app)

@@ -65,10 +65,11 @@ def list_jobs(query: dict[str, Any], build_id: int) -> Response:
     """List the jobs of a build, attempt by attempt."""
     limit, after = query["limit"], decode_cursor("jobs", (int, int), query.get("cursor"))
     with read() as opened:
-        _require(opened.session, build_id)
+        scope = _scope_of(opened.session, build_id)
         rows = build_parts.jobs(opened.session, build_id, attempt=query.get("attempt"), limit=limit + 1, after=after)
+        stale = staleness(opened.session, scope)
     page, next_cursor = split_page("jobs", rows, limit, ("attempt", "id"))
-    return answer({"jobs": page, "next_cursor": next_cursor}, opened.as_of, next_cursor=next_cursor)
+    return answer({"jobs": page, "next_cursor": next_cursor} | stale, opened.as_of, next_cursor=next_cursor)
 
 
 @blueprint.route("/<id:build_id>/events")
@@ -79,12 +80,16 @@ def list_events(query: dict[str, Any], build_id: int) -> Response:
     """List what happened to a build, in order."""
     limit, (after,) = query["limit"], decode_cursor("events", (int,), query.get("cursor")) or (0,)
     with read() as opened:
-        _require(opened.session, build_id)
+        scope = _scope_of(opened.session, build_id)
         rows = build_parts.build_events(opened.session, build_id, limit=limit + 1, after=after)
+        stale = staleness(opened.session, scope)
     page, next_cursor = split_page("events", rows, limit, ("pos",))
-    return answer({"events": page, "next_cursor": next_cursor}, opened.as_of, next_cursor=next_cursor)
+    return answer({"events": page, "next_cursor": next_cursor} | stale, opened.as_of, next_cursor=next_cursor)
 
 
-def _require(session: Session, build_id: int) -> None:
-    if not build_parts.build_exists(session, build_id):
+def _scope_of(session: Session, build_id: int) -> Scope:
+    """The installation a build is from; raises a 404 problem when there is no such build."""
+    instance = build_parts.instance_of(session, build_id)
+    if instance is None:
         raise not_found("build", build_id)
+    return Scope(instance=(instance,))

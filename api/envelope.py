@@ -59,8 +59,9 @@ def _close(response: Response) -> Response:
 
 
 def _log_answer(status: int) -> None:
-    """Changes and refusals are news; a read that went well is not, and there are thousands of them."""
+    """Changes and refusals are news; a read that went well is not, nor a webhook: there are thousands of them."""
     is_plain_read = request.method in SAFE_METHODS and status < 400
-    say = log.debug if is_plain_read or request.path in QUIET else log.info
+    is_routine = request.blueprint == "webhooks" and status in {202, 429}
+    say = log.debug if is_plain_read or is_routine or request.path in QUIET else log.info
     seconds = round(time.monotonic() - g.began, 4)
     say("answered", method=request.method, path=request.path, status=status, seconds=seconds)

@@ -55,12 +55,14 @@ class BuildsCollector(Collector):
         active = gauges.active_runs(self._session)
         yield _gauge("cicd_pipeline_run_active", "Open builds", ("provider", "status"), active, "builds")
         yield from _sources(sources(self._session, Scope(), limit=EVERY_SOURCE), gauges.budgets(self._session))
-        sent = CounterMetricFamily(
-            "observatory_alert_deliveries", "Messages by receiver and state", labels=("channel", "result")
-        )
-        for row in gauges.deliveries(self._session):
-            sent.add_metric(_labels(row, ("channel", "result")), _number(row["messages"]))
-        yield sent
+        polls = gauges.polls(self._session)
+        yield _counter("observatory_collector_polls", "Polls begun", ("instance",), polls, "polls")
+        errors = gauges.collector_errors(self._session)
+        name, words = "observatory_collector_errors", "What went wrong while collecting"
+        yield _counter(name, words, ("instance", "kind"), errors, "errors")
+        sent = gauges.deliveries(self._session)
+        name, words = "observatory_alert_deliveries", "Messages by receiver and state"
+        yield _counter(name, words, ("channel", "result"), sent, "messages")
         processes = gauges.processes(self._session)
         name, words = "observatory_process_heartbeat_timestamp_seconds", "Last sign of life of each process"
         yield _gauge(name, words, ("kind", "host", "pid"), processes, "heartbeat_at")
@@ -147,6 +149,14 @@ def _gauge(name: str, words: str, labels: tuple[str, ...], rows: Iterable[Row], 
     for row in rows:
         if row[column] is not None:
             family.add_metric(_labels(row, labels), _number(row[column]))
+    return family
+
+
+def _counter(name: str, words: str, labels: tuple[str, ...], rows: Iterable[Row], column: str) -> CounterMetricFamily:
+    """One counter with a sample a row."""
+    family = CounterMetricFamily(name, words, labels=labels)
+    for row in rows:
+        family.add_metric(_labels(row, labels), _number(row[column]))
     return family
 
 

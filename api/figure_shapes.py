@@ -50,6 +50,7 @@ class ActiveSchema(Shape):
 
     builds = integer_field("how many", is_known=True)
     by_status = fields.Dict(keys=fields.String(), values=fields.Integer())
+    stale = integer_field("open builds besides, not to be believed: see a build's stale_since", is_known=True)
 
 
 class OverviewSchema(FiguresSchema, FreshAnswerSchema):

@@ -29,8 +29,9 @@ def list_projects(query: dict[str, Any]) -> Response:
     limit = query["limit"]
     with read() as opened:
         rows = catalog.projects(opened.session, limit=limit + 1, after=_after_id("projects", query))
+        stale = staleness(opened.session, Scope())
     page, next_cursor = split_page("projects", rows, limit, ("id",))
-    return answer({"projects": page, "next_cursor": next_cursor}, opened.as_of, next_cursor=next_cursor)
+    return answer({"projects": page, "next_cursor": next_cursor} | stale, opened.as_of, next_cursor=next_cursor)
 
 
 @blueprint.route("/repositories")
@@ -42,8 +43,9 @@ def list_repositories(query: dict[str, Any]) -> Response:
     limit, after = query["limit"], _after_id("repositories", query)
     with read() as opened:
         rows = catalog.repositories(opened.session, scope_of(query), limit=limit + 1, after=after)
+        stale = staleness(opened.session, scope_of(query))
     page, next_cursor = split_page("repositories", rows, limit, ("id",))
-    return answer({"repositories": page, "next_cursor": next_cursor}, opened.as_of, next_cursor=next_cursor)
+    return answer({"repositories": page, "next_cursor": next_cursor} | stale, opened.as_of, next_cursor=next_cursor)
 
 
 @blueprint.route("/branches")
@@ -55,8 +57,9 @@ def list_branches(query: dict[str, Any]) -> Response:
     limit, after = query["limit"], decode_cursor("branches", (int, str), query.get("cursor"))
     with read() as opened:
         rows = catalog.branches(opened.session, scope_of(query), limit=limit + 1, after=after)
+        stale = staleness(opened.session, scope_of(query))
     page, next_cursor = split_page("branches", rows, limit, ("repository_id", "name"))
-    return answer({"branches": page, "next_cursor": next_cursor}, opened.as_of, next_cursor=next_cursor)
+    return answer({"branches": page, "next_cursor": next_cursor} | stale, opened.as_of, next_cursor=next_cursor)
 
 
 @blueprint.route("/pipelines")

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from shared.log.redaction import redact
 from shared.wire import encode
 
 log = structlog.get_logger()
@@ -116,7 +117,7 @@ def problem_response(error: HTTPException) -> Response:
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": _detail(error, status, errors),
-        "instance": request.path,
+        "instance": redact(request.path),
         "request_id": g.get("request_id"),
     }
     document |= {"errors": errors} if errors else {}

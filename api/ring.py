@@ -48,7 +48,10 @@ class Entry:
 
 
 NO_BUILD = ShownBuild(b"null", {})
-"""For an event whose build was deleted since, or that is about something else."""
+"""For an event whose build was deleted since."""
+
+NOT_A_BUILD = ShownBuild(b"", {})
+"""For an event that is about something else: it shows none, and no filter passes it that asks for anything."""
 
 
 def show(build: Row) -> ShownBuild:
@@ -60,12 +63,11 @@ def show(build: Row) -> ShownBuild:
 
 
 def make_entry(event: Event, row: Row | None, build: ShownBuild) -> Entry:
-    """Serialise an event around the places of `prev_pos` and of the build."""
+    """Serialise an event about a build around the places of `prev_pos` and of the build."""
     kind = "complete" if _is_finished(event, row) else "status"
-    subject_id = "build_id" if event.subject_kind == "build" else "subject_id"
     middle = {
         "subject_kind": event.subject_kind,
-        subject_id: event.subject_id,
+        "build_id": event.subject_id,
         "attempt": event.attempt,
         "is_superseded": event.is_superseded,
     }
@@ -77,6 +79,20 @@ def make_entry(event: Event, row: Row | None, build: ShownBuild) -> Entry:
         middle=b"," + encode(middle)[1:-1] + b',"data":{"build":',
         tail=b"," + encode(tail)[1:] + b"}",
         build=build,
+    )
+
+
+def make_other_entry(event: Event) -> Entry:
+    """Serialise an event that is not about a build, around the place of `prev_pos`."""
+    data = {"from_status": event.from_status, "to_status": event.to_status, "at": event.at} | (event.data or {})
+    middle = {"subject_kind": event.subject_kind, "subject_id": event.subject_id, "data": data}
+    return Entry(
+        pos=event.pos,
+        is_backfill=event.is_backfill,
+        head=b'{"type":"status","pos":%d,"prev_pos":' % event.pos,
+        middle=b"," + encode(middle)[1:],
+        tail=b"",
+        build=NOT_A_BUILD,
     )
 
 
@@ -94,8 +110,11 @@ def make_entries(events: Iterable[Event], rows: Mapping[int, Row]) -> list[Entry
     shown = {build_id: show(row) for build_id, row in rows.items()}
     entries = []
     for event in events:
-        build_id = event.subject_id if event.subject_kind == "build" else -1
-        entries.append(make_entry(event, rows.get(build_id), shown.get(build_id, NO_BUILD)))
+        if event.subject_kind == "build":
+            build = shown.get(event.subject_id, NO_BUILD)
+            entries.append(make_entry(event, rows.get(event.subject_id), build))
+        else:
+            entries.append(make_other_entry(event))
     return entries
 
 

@@ -6,6 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from api.fields import Instant
 from api.schemas import about
+from shared.collector_errors import ErrorKind
 from shared.status import CancelReason, Status
 
 _STATUSES = validate.OneOf([str(status) for status in Status])
@@ -78,6 +79,10 @@ class BuildSchema(Shape):
     progress = number_field("share done, where the provider tells")
     web_url = text_field("the build at its provider")
     recorded_at = instant_field("when we last learned something new about it", is_known=True)
+    stale_since = instant_field(
+        "an open build that nobody should believe to run since then: older than any lives, no longer shown by its "
+        "provider, or its source not reached for a day; it counts as active nowhere, and heals by itself"
+    )
 
 
 class AttemptSchema(Shape):
@@ -192,13 +197,13 @@ class FreshAnswerSchema(AnswerSchema):
     stale_sources = fields.List(fields.Nested(StaleSourceSchema), metadata=about("those it depends on, 50 at most"))
 
 
-class ListSchema(AnswerSchema):
+class ListSchema(FreshAnswerSchema):
     """A page of a list."""
 
     next_cursor = text_field("send as cursor for the next page; null on the last")
 
 
-class BuildsSchema(FreshAnswerSchema, ListSchema):
+class BuildsSchema(ListSchema):
     """A page of builds, newest queued_at first."""
 
     builds = fields.List(fields.Nested(BuildSchema))
@@ -223,7 +228,7 @@ class EventsSchema(ListSchema):
     events = fields.List(fields.Nested(EventSchema))
 
 
-class PipelinesSchema(FreshAnswerSchema, ListSchema):
+class PipelinesSchema(ListSchema):
     """A page of pipelines, by id."""
 
     pipelines = fields.List(fields.Nested(PipelineSchema))
@@ -297,6 +302,20 @@ class BudgetSchema(Shape):
     is_rejected = flag_field("the provider refused the credential")
 
 
+class BackfillSchema(Shape):
+    """The past of a source being collected, newest first."""
+
+    state = fields.String(
+        validate=validate.OneOf(["waiting", "running", "done", "cancelled"]), metadata=about("how far it is")
+    )
+    since = instant_field("back to here", is_known=True)
+    until = instant_field("from here", is_known=True)
+    reached = instant_field("everything from here on is collected", is_known=True)
+    share = number_field("of the window that is collected, 0 to 1, by time")
+    builds = integer_field("read so far, those included that were known", is_known=True)
+    reason = text_field("what keeps it, or why nobody had to ask for it, in words")
+
+
 class SourceSchema(Shape):
     """One thing polled, and how fresh our knowledge of it is."""
 
@@ -305,9 +324,12 @@ class SourceSchema(Shape):
     instance = text_field("configured name of the installation", is_known=True)
     project = text_field("key of the project", is_known=True)
     scope = text_field("what is polled", is_known=True)
-    origin = text_field("config or added", is_known=True)
+    origin = text_field("config, added, or found by a pattern", is_known=True)
+    pattern = text_field("that found it")
     is_active = flag_field("is polled at all")
+    archived_at = instant_field("since when its pattern finds it no more")
     interval_seconds = number_field("wait between polls now")
+    interval_reason = text_field("why it is polled more rarely than every three minutes, in words")
     next_poll_at = instant_field("due then", is_known=True)
     requested_at = instant_field("last asked for by hand")
     is_polling = flag_field("a poll is under way")
@@ -321,12 +343,33 @@ class SourceSchema(Shape):
     is_stale = flag_field("its builds may be older than they look")
     stale_reason = text_field("why, in words")
     budget = fields.Nested(BudgetSchema, allow_none=True)
+    backfill = fields.Nested(BackfillSchema, allow_none=True, metadata=about("the one asked for last"))
 
 
 class SourcesSchema(ListSchema):
     """A page of sources, by id."""
 
     sources = fields.List(fields.Nested(SourceSchema))
+
+
+class CollectorErrorSchema(Shape):
+    """What went wrong while collecting one source, counted by kind."""
+
+    source_id = integer_field("ours", is_known=True)
+    provider = text_field("kind of CI system", is_known=True)
+    instance = text_field("configured name of the installation", is_known=True)
+    scope = text_field("what is polled", is_known=True)
+    kind = fields.String(validate=validate.OneOf([str(kind) for kind in ErrorKind]), metadata=about("one of few words"))
+    count = integer_field("how often, in all", is_known=True)
+    example = text_field("the latest, in words", is_known=True)
+    first_seen_at = instant_field("first time", is_known=True)
+    last_seen_at = instant_field("latest time", is_known=True)
+
+
+class CollectorErrorsSchema(ListSchema):
+    """A page of errors by source and kind, newest last_seen_at first."""
+
+    errors = fields.List(fields.Nested(CollectorErrorSchema))
 
 
 class TriggeredSchema(Shape):
@@ -342,6 +385,15 @@ class PendingLogSchema(Shape):
     state = text_field("requested or fetching", is_known=True)
     requested_at = instant_field("when it was asked for")
     retry_after_seconds = integer_field("how soon to ask again", is_known=True)
+
+
+class ReceiptSchema(Shape):
+    """A webhook that is stored."""
+
+    id = integer_field("of the receipt", is_known=True)
+    state = text_field("received, processing, done, ignored or parked", is_known=True)
+    reason = text_field("why it is ignored or waits")
+    seen = integer_field("how often this body was delivered", is_known=True)
 
 
 class SessionSchema(Shape):

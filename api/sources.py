@@ -7,6 +7,7 @@ from flask import Response
 
 from api.answers import answer
 from api.auth import needs, principal
+from api.fresh import staleness
 from api.paging import decode_cursor, split_page
 from api.parameters import ApiBlueprint
 from api.principal import Permission
@@ -28,12 +29,16 @@ blueprint = ApiBlueprint("sources", __name__, url_prefix="/api", description="Fr
 @blueprint.arguments(ScopedPageQuery(exclude=("repo", "repository")), location="query")
 @blueprint.response(200, SourcesSchema)
 def list_sources(query: dict[str, Any]) -> Response:
-    """List sources: last contact, schedule, request budget left, failures, lag, and which are stale and why."""
+    """List sources: last contact, schedule, request budget left, failures, lag, and which are stale and why.
+
+    Those are among them that are no longer watched (`is_active`), or no longer found by their pattern (`archived_at`).
+    """
     limit, (after,) = query["limit"], decode_cursor("sources", (int,), query.get("cursor")) or (0,)
     with read() as opened:
         rows = sources(opened.session, scope_of(query), limit=limit + 1, after=after)
+        stale = staleness(opened.session, scope_of(query))
     page, next_cursor = split_page("sources", rows, limit, ("id",))
-    return answer({"sources": page, "next_cursor": next_cursor}, opened.as_of, next_cursor=next_cursor)
+    return answer({"sources": page, "next_cursor": next_cursor} | stale, opened.as_of, next_cursor=next_cursor)
 
 
 @blueprint.route("/collect/trigger", methods=["POST"])

@@ -14,10 +14,10 @@ from api.app import create_app
 from api.auth import require_permissions
 from api.hub import Hub, Limits
 from api.problems import Problem
-from shared import processes
+from shared import health, processes
 from shared.clock import utc_now
 from shared.config.settings import Config
-from shared.database import make_engine
+from shared.database import limit_waiting, make_engine
 from shared.errors import CannotStart
 from shared.keys import still_live
 from shared.listener import Listener
@@ -65,13 +65,21 @@ def _tell_when_draining(app: Flask, hub: Hub) -> None:
 
 
 def _tell_of_life(engine: Engine) -> None:
-    """One row of `processes` for this worker, beaten until it ends; a worker may be killed, so the next one tidies."""
+    """One row of `processes` for this worker, beaten until it ends; a worker may be killed, so the next one tidies.
+
+    With each beat it looks whether a scheduler still lives, and tells those who read the stream when none does.
+    """
     identity = processes.Identity("api")
     while True:
         try:
             with Session(engine) as session, session.begin():
                 processes.beat(session, identity)
                 processes.forget_the_dead(session, identity)
+            with Session(engine) as session, session.begin():
+                limit_waiting(session)
+                turns = health.look(session)
+            for turn in turns:
+                log.warning("schedulers are silent", reason=turn.reason)
         except SQLAlchemyError as error:
             # Without the database there is nobody to tell; everything else that needs it says so.
             log.info("missed heartbeat", error=type(error).__name__)

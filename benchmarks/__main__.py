@@ -17,7 +17,7 @@ import psycopg
 from sqlalchemy import make_url
 
 import migrations
-from benchmarks import builds_list, idle, recorder, sockets
+from benchmarks import builds_list, fleet, idle, recorder, sockets
 from benchmarks.figure import Figure, percentile
 from benchmarks.world import fill
 from shared.database import libpq_url, make_engine
@@ -30,8 +30,9 @@ def main() -> int:
     """Measure, print a table, write the JSON; the exit code says nothing about the figures: they are no test."""
     arguments = _arguments()
     with _server() as server_url:
-        figures = _figures(server_url, arguments.builds)
-    figures += idle.run(_free_port())
+        figures = _fleet_figures(server_url) if arguments.fleet else _figures(server_url, arguments.builds)
+    if not arguments.fleet:
+        figures += idle.run(_free_port())
     for figure in figures:
         print(_line(figure))
     if arguments.json is not None:
@@ -65,6 +66,11 @@ def _figures(server_url: str, builds: int) -> list[Figure]:
     finally:
         engine.dispose()
     return figures + _socket_figures(_database(server_url, "sockets"))
+
+
+def _fleet_figures(server_url: str) -> list[Figure]:
+    quiet = fleet.quiet_hour(_database(server_url, "quiet"))
+    return [quiet, *fleet.run(_database(server_url, "fleet"))]
 
 
 def _socket_figures(url: str) -> list[Figure]:
@@ -128,6 +134,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description="Every figure the documents name.")
     parser.add_argument("--json", type=Path, help="write the figures there as well")
     parser.add_argument("--builds", type=int, default=MANY, help="builds in the large database")
+    parser.add_argument("--fleet", action="store_true", help="only a fleet under polling, in real time: 15 minutes")
     return parser.parse_args()
 
 

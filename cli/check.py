@@ -20,7 +20,7 @@ _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 
 @click.group(cls=Group)
 def config() -> None:
-    """Check the configuration."""
+    """Check the configuration, or have what runs take it."""
 
 
 @config.command(cls=Command)

@@ -9,9 +9,10 @@ from pathlib import Path
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from shared.config.settings import Config, ProviderSettings, ReceiverSettings, load
+from shared.config.settings import Config, ProviderSettings, ReceiverSettings, WebhookSettings, load
 from shared.errors import CannotStart
 from shared.log.setup import configure
+from shared.signatures import SCHEMES
 
 
 def provider_settings() -> Mapping[str, type[ProviderSettings]]:
@@ -32,6 +33,12 @@ def load_own(path: Path | None) -> Config:
     """The configuration without providers and receivers, whose secrets this command does not need."""
     _log_to_stderr()
     return load(path, environ=os.environ)
+
+
+def load_webhooks(path: Path | None) -> Config:
+    """The configuration without receivers, and of providers only what webhooks need: no token has to be there."""
+    _log_to_stderr()
+    return load(path, providers=dict.fromkeys(SCHEMES, WebhookSettings), environ=os.environ)
 
 
 def load_all(path: Path | None) -> Config:

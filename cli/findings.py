@@ -14,11 +14,14 @@ import migrations
 from cli.preflight import check_database, check_port, raise_file_limit
 from cli.probe import get, reachable
 from collectors import COLLECTORS
+from collectors.base import Check
+from shared.config.patterns import matches, parse_pattern
 from shared.config.settings import Config, ProviderSettings, ServerSettings
 from shared.embedded.folder import MARKER
 from shared.embedded.server import running_url
 from shared.errors import CannotStart, ProviderError, Unavailable
 from shared.freshness import sources
+from shared.http.client import Client
 from shared.rows import Row
 from shared.scope import Scope
 from shared.standing import Quarantine, processes, quarantined, unknown_words
@@ -139,7 +142,7 @@ def provider(settings: ProviderSettings) -> Iterator[Finding]:
         cure = f"Add to its `watch`, or use `observatory source add {settings.name} …`."
         yield Finding(State.WARNING, settings.name, "the configuration watches nothing on it", cure)
         return
-    kind, scope = COLLECTORS[settings.kind], settings.watch[0]
+    kind, scope = COLLECTORS[settings.kind], settings.scopes[0] if settings.scopes else settings.patterns[0]
     try:
         with kind.open_client(settings) as client:
             try:
@@ -147,7 +150,7 @@ def provider(settings: ProviderSettings) -> Iterator[Finding]:
             except Unavailable as error:
                 yield Finding(State.ERROR, settings.name, str(error), NO_NETWORK)
                 return
-            check = kind(settings, scope, client).check()
+            check = kind(settings, scope, client).check() if settings.scopes else _try_pattern(settings, scope, client)
     except ProviderError as error:
         yield Finding(State.ERROR, settings.name, str(error), "Check base_url, the network and the credential.")
         return
@@ -156,6 +159,15 @@ def provider(settings: ProviderSettings) -> Iterator[Finding]:
     yield Finding(
         State.OK if check.is_ok else State.ERROR, settings.name, words if scope in words else f"{scope}: {words}"
     )
+
+
+def _try_pattern(settings: ProviderSettings, pattern: str, client: Client) -> Check:
+    """Whether a pattern finds anything: the first is enough to know that the credential may list."""
+    listed = COLLECTORS[settings.kind].discover(settings, client, parse_pattern(pattern))
+    first = next((item.scope for item in listed if matches(pattern, item.scope)), None)
+    if first is None:
+        return Check(is_ok=False, words=(f"{pattern} finds nothing: what may the credential see?",))
+    return Check(is_ok=True, words=(f"{pattern} finds sources, such as {first}",))
 
 
 def scheduler(session: Session, now: datetime, *, is_expected: bool) -> Iterator[Finding]:

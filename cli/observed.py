@@ -43,6 +43,7 @@ def build_line(build: Observation) -> Line:
         "formerly": build.formerly,
         "parent": None if build.parent is None else build.parent.external_id,
         "recorded_at": None,
+        "stale_since": None,
         "problems": list(build.problems),
     }
 

@@ -35,9 +35,9 @@ def api(ctx: click.Context) -> None:
     """
     # First of all: it has to patch the standard library before anything else opens a socket or a thread.
     from api import server  # noqa: PLC0415
-    from cli.configured import load_own, with_database  # noqa: PLC0415
+    from cli.configured import load_webhooks, with_database  # noqa: PLC0415
 
-    config = with_database(load_own(config_path(ctx)))
+    config = with_database(load_webhooks(config_path(ctx)))
     with _end_in_the_log():
         sys.exit(server.run(config))
 

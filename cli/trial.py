@@ -11,6 +11,7 @@ from cli.failures import Mistaken
 from collectors import COLLECTORS
 from collectors.base import BaseCollector
 from shared.config.mistakes import words as words_of
+from shared.config.patterns import finder, parse_pattern
 from shared.config.settings import ProviderSettings
 from shared.errors import ProviderError, Unauthorized
 from shared.observation import Observation
@@ -18,12 +19,13 @@ from shared.observation import Observation
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What trying a source found; `is_refused` tells that it was the credential."""
+    """What trying a source or a pattern found; `is_refused` tells that it was the credential."""
 
     is_ok: bool
     is_refused: bool
     words: tuple[str, ...]
     builds: tuple[Observation, ...] = ()
+    scopes: tuple[str, ...] = ()
 
 
 def provider_named(providers: Sequence[ProviderSettings], name: str, scope: str) -> ProviderSettings:
@@ -58,6 +60,17 @@ def try_source(settings: ProviderSettings, scope: str, *, since: datetime, most:
             return Trial(True, False, check.words, tuple(islice(_builds(collector, since), most)))
     except ProviderError as error:
         return Trial(False, isinstance(error, Unauthorized), (str(error),))
+
+
+def try_pattern(settings: ProviderSettings, text: str) -> Trial:
+    """List what a pattern stands for, without what the configuration leaves out."""
+    kind, pattern = COLLECTORS[settings.kind], parse_pattern(text)
+    try:
+        with kind.open_client(settings) as client:
+            found = [item.scope for item in kind.discover(settings, client, pattern)]
+    except ProviderError as error:
+        return Trial(False, isinstance(error, Unauthorized), (str(error),))
+    return Trial(True, False, (), scopes=tuple(sorted(s for s in found if finder([text], settings.exclusions, s))))
 
 
 def _builds(collector: BaseCollector[ProviderSettings], since: datetime) -> Iterator[Observation]:

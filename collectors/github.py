@@ -5,26 +5,33 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from pydantic import Field, field_validator
 
-from collectors.base import BaseCollector, Check, RawLog, TooManyPages
+from collectors.base import BaseCollector, Check, CommitRange, Past, RawLog, TooManyPages
 from collectors.fields import Fields
+from collectors.github_discovery import list_repositories
 from collectors.github_log import LOG_HOSTS, download_log
 from collectors.github_payload import parse_job, parse_run, parse_runs, with_jobs
+from collectors.github_range import fetch_range
 from collectors.github_reading import parse_any
 from collectors.github_status import CONCLUSIONS, STATUSES
+from collectors.github_window import Windows
 from collectors.reading import Reading, address_in
+from shared.config.patterns import Pattern, is_exclusion, is_pattern
 from shared.config.settings import HttpUrl, ProviderSettings
-from shared.errors import MalformedPayload, ProviderError
+from shared.errors import MalformedPayload, ProviderError, Unprocessable
+from shared.found_sources import Found
 from shared.http.client import Answer, Client, Limits
 from shared.http.rate_limit import Budget
 from shared.observation import Observation, ObservedJob, Page, Unreadable
 from shared.secret import SecretSource
 
 _SCOPE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+")
+_PATTERN = re.compile(r"!?[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_.*?-]+")
 _JOBS_A_PAGE = 100
+_HINTS_A_PAGE = 20
 
 
 class GitHubSettings(ProviderSettings):
@@ -52,9 +59,12 @@ class GitHubSettings(ProviderSettings):
     @field_validator("watch")
     @classmethod
     def _are_repositories(cls, watch: tuple[str, ...]) -> tuple[str, ...]:
-        for scope in watch:
-            if not _SCOPE.fullmatch(scope) or scope.endswith(("/.", "/..")):
-                raise ValueError(f'"{scope}" is no repository; write it like "owner/repo"')
+        for entry in watch:
+            form = _PATTERN if is_pattern(entry) or is_exclusion(entry) else _SCOPE
+            if not form.fullmatch(entry) or entry.endswith(("/.", "/..")):
+                raise ValueError(
+                    f'"{entry}" is no repository; write it like "owner/repo", or "owner/*" for all of an owner'
+                )
         return watch
 
 
@@ -63,6 +73,7 @@ class GitHubCollector(BaseCollector[GitHubSettings]):
 
     kind = "github"
     settings_class = GitHubSettings
+    is_serial = True
     words = {"`status`": STATUSES, "`conclusion` once `status` is `completed`": CONCLUSIONS}  # noqa: RUF012
 
     @classmethod
@@ -84,26 +95,52 @@ class GitHubCollector(BaseCollector[GitHubSettings]):
             before_try=before_try,
         )
 
+    @classmethod
+    def discover(cls, settings: GitHubSettings, client: Client, pattern: Pattern) -> Iterator[Found]:  # noqa: ARG003
+        return list_repositories(client, pattern)
+
     def list_recent_builds(self, since: datetime) -> Iterator[Page]:
         seen: set[tuple[str, int]] = set()
-        params: dict[str, str | int] = {"per_page": self.settings.page_size, "exclude_pull_requests": "true"}
-        for answer in self._pages("/actions/runs", params):
-            page = parse_runs(_list(answer, "workflow_runs"), self._host, default_branch=self.default_branch)
+        for answer in self._changed_pages("/actions/runs", self._page_params()):
+            page = self._parsed(answer)
             fresh = tuple(build for build in page.observations if (build.external_id, build.attempt) not in seen)
             seen.update((build.external_id, build.attempt) for build in fresh)
             yield replace(page, observations=fresh)
             if page.observations and all(build.queued_at < since for build in page.observations):
                 return
 
+    def list_active(self) -> Iterator[Page]:
+        # These lists come from an index that lags and has lost runs: what they lack says nothing.
+        for status in ("queued", "in_progress"):
+            answer = self._changed("/actions/runs", self._page_params(_HINTS_A_PAGE) | {"status": status})
+            if answer is not None:
+                yield self._parsed(answer)
+
     def sweep(self, place: int, since: datetime) -> tuple[Page, int]:
         # A re-run does not move its run in the list, and the list cannot be asked for what changed. Runs can be run
         # again for 30 days. The first page is in every poll; pages shift meanwhile, which the next round makes good.
         number = max(place, 2)
-        params: dict[str, str | int] = {"per_page": self.settings.page_size, "exclude_pull_requests": "true"}
-        answer = self._get("/actions/runs", params | {"page": number})
-        page = parse_runs(_list(answer, "workflow_runs"), self._host, default_branch=self.default_branch)
+        params = self._page_params() | {"page": number}
+        answer = self._changed("/actions/runs", params)
+        if answer is None:
+            # "Not modified" comes without links; the page after it was read before if there was one.
+            is_over = not self.validators.is_known(self._address("/actions/runs", params | {"page": number + 1}))
+            return Page(), 0 if is_over else number + 1
+        page = self._parsed(answer)
         is_over = "next" not in answer.links or all(build.queued_at < since for build in page.observations)
         return page, 0 if is_over else number + 1
+
+    def list_builds_between(self, since: datetime, until: datetime, place: str | None = None) -> Iterator[Past]:  # noqa: ARG002 - time says it all
+        windows = Windows(
+            lambda params: self._get("/actions/runs", params),
+            self.client.get_json,
+            lambda payload: parse_runs(payload, self._host, default_branch=self.default_branch),
+            self.settings.page_size,
+        )
+        yield from windows.between(since, until)
+
+    def fetch_commits_between(self, base_sha: str, head_sha: str) -> CommitRange:
+        return fetch_range(self._get, base_sha, head_sha)
 
     def fetch_build(self, external_id: str, attempt: int | None = None) -> Observation:
         path = f"/actions/runs/{_number(external_id)}" + (f"/attempts/{attempt}" if attempt else "")
@@ -141,7 +178,8 @@ class GitHubCollector(BaseCollector[GitHubSettings]):
         yield from download_log(self.client, f"/repos/{self.scope}{path}", job_external_id, hosts)
 
     def fetch_default_branch(self) -> str | None:
-        return Fields(self._get("").payload).text("default_branch")
+        answer = self._changed("")
+        return self.default_branch if answer is None else Fields(answer.payload).text("default_branch")
 
     def check(self) -> Check:
         try:
@@ -165,28 +203,60 @@ class GitHubCollector(BaseCollector[GitHubSettings]):
     def _get(self, path: str, params: Mapping[str, str | int] | None = None) -> Answer:
         return self.client.get_json(f"/repos/{self.scope}{path}", params)
 
+    def _changed(self, path: str, params: Mapping[str, str | int] | None = None) -> Answer | None:
+        """The answer, or None when it is the one that was recorded last: that costs nothing of the primary limit."""
+        address = self._address(path, params)
+        answer = self.client.get_json(f"/repos/{self.scope}{path}", params, self.validators.headers(address))
+        if answer.status == 304:
+            self.validators.unchanged()
+            return None
+        self.validators.saw(address, answer.headers.get("etag"))
+        return answer
+
+    def _address(self, path: str, params: Mapping[str, str | int] | None = None) -> str:
+        """What names a question whose answer can be recorded as known."""
+        return f"{self.settings.base_url}/repos/{self.scope}{path}?{urlencode(sorted((params or {}).items()))}"
+
+    def _page_params(self, size: int | None = None) -> dict[str, str | int]:
+        return {"per_page": size or self.settings.page_size, "exclude_pull_requests": "true"}
+
+    def _parsed(self, answer: Answer) -> Page:
+        return parse_runs(_list(answer, "workflow_runs"), self._host, default_branch=self.default_branch)
+
     def _named(self, path: str) -> str:
         return f"{self.settings.name}: /repos/{self.scope}{path}"
 
+    def _changed_pages(self, path: str, params: Mapping[str, str | int]) -> Iterator[Answer]:
+        """Every page of a list, or none when its first page is the one that was recorded last."""
+        first = self._changed(path, params)
+        if first is not None:
+            yield from self._from(first, path)
+
     def _pages(self, path: str, params: Mapping[str, str | int]) -> Iterator[Answer]:
-        """Every page of a list by its `Link` header; the client refuses a link that leaves the origin.
+        """Every page of a list."""
+        yield from self._from(self._get(path, params), path)
+
+    def _from(self, answer: Answer, path: str) -> Iterator[Answer]:
+        """A page and all that follow it by their `Link` header; the client refuses a link that leaves the origin.
 
         Real links carry numeric ids (`/repositories/348674220/actions/runs?page=2`), so only the origin is compared.
         """
-        answer = self._get(path, params)
         yield answer
         asked: set[str] = set()
         while (following := answer.links.get("next")) is not None and len(asked) + 1 < self.settings.max_pages:
             if following in asked:
                 raise MalformedPayload(f"{self._named(path)}: the link to the next page leads in a circle")
             asked.add(following)
-            answer = self.client.get_json(following)
+            try:
+                answer = self.client.get_json(following)
+            except Unprocessable as error:  # beyond about 40,000 rows, whatever max_pages allows
+                raise TooManyPages(f"{error}; the others are collected as a backfill") from error
             yield answer
         if following is None:
             return
         raise TooManyPages(
             f"{self._named(path)}: more than {self.settings.max_pages} pages; raise max_pages or page_size of "
-            f"{self.settings.name}, or collect the past as a backfill"
+            f"{self.settings.name}; the others are collected as a backfill"
         )
 
 

@@ -10,9 +10,10 @@ from urllib.parse import quote, urlsplit
 from pydantic import Field, field_validator
 
 from collectors import gitlab_check
-from collectors.base import OVERLAP, BaseCollector, Check, RawLog
+from collectors.base import OVERLAP, BaseCollector, Check, CommitRange, Past, RawLog
 from collectors.fields import Fields
 from collectors.gitlab_attempts import complete
+from collectors.gitlab_discovery import list_projects
 from collectors.gitlab_family import Look, Seen, attempts_of
 from collectors.gitlab_list import Row, Walk
 from collectors.gitlab_log import LOG_SECRETS, download_trace, download_traces
@@ -23,11 +24,15 @@ from collectors.gitlab_payload import (
     parse_job,
     parse_pipeline,
 )
+from collectors.gitlab_range import fetch_range
 from collectors.gitlab_reading import parse_any
 from collectors.gitlab_status import STATUSES, TIMED_OUT
+from collectors.gitlab_window import Stretches
 from collectors.reading import Reading
+from shared.config.patterns import Pattern, is_exclusion, is_pattern
 from shared.config.settings import HttpUrl, ProviderSettings
 from shared.errors import MalformedPayload, NotFound, Unauthorized, Unavailable
+from shared.found_sources import Found
 from shared.http.authorization import AuthStyle
 from shared.http.client import Answer, Client, Limits
 from shared.http.rate_limit import Budget
@@ -36,6 +41,7 @@ from shared.secret import SecretSource
 from shared.status import Status
 
 _SCOPE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)+")
+_PATTERN = re.compile(r"!?[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_.+*?-]+)+")
 _ROWS = 100
 _LOOKS = 2
 _GRAIN = timedelta(milliseconds=1)
@@ -43,6 +49,9 @@ _WAITS_FOR_OTHERS = timedelta(minutes=10)
 _NO_ID = "a pipeline without a usable id"
 _PIPELINES_A_PAGE = 10
 """Each pipeline costs four requests or more; after this many what was read is given out: a kill costs little."""
+
+_PAST_A_PAGE = 3
+"""The past is read on what a poll has left, and between two pages is where it can stop."""
 
 
 class GitLabSettings(ProviderSettings):
@@ -73,9 +82,12 @@ class GitLabSettings(ProviderSettings):
     @field_validator("watch")
     @classmethod
     def _are_projects(cls, watch: tuple[str, ...]) -> tuple[str, ...]:
-        for scope in watch:
-            if not _SCOPE.fullmatch(scope):
-                raise ValueError(f'"{scope}" is no project; write its full path, like "group/subgroup/project"')
+        for entry in watch:
+            if not (_PATTERN if is_pattern(entry) or is_exclusion(entry) else _SCOPE).fullmatch(entry):
+                raise ValueError(
+                    f'"{entry}" is no project; write its full path, like "group/subgroup/project", or "group/*" or '
+                    f'"group/**" for all of a group'
+                )
         return watch
 
 
@@ -109,6 +121,10 @@ class GitLabCollector(BaseCollector[GitLabSettings]):
             before_try=before_try,
         )
 
+    @classmethod
+    def discover(cls, settings: GitLabSettings, client: Client, pattern: Pattern) -> Iterator[Found]:  # noqa: ARG003
+        return list_projects(client, pattern)
+
     def list_recent_builds(self, since: datetime) -> Iterator[Page]:
         """The builds changed since an instant, oldest change first, all attempts of each, complete with their jobs.
 
@@ -121,6 +137,17 @@ class GitLabCollector(BaseCollector[GitLabSettings]):
             # A project whose CI is switched off answers its lists with 403: it has no builds, and nothing is wrong.
             if self._has_ci():
                 raise
+
+    def list_builds_between(self, since: datetime, until: datetime, place: str | None = None) -> Iterator[Past]:  # noqa: ARG002 - time says it all
+        try:
+            yield from self._changed_between(since, until)
+        except Unauthorized:
+            if self._has_ci():
+                raise
+            yield Past(Page(), since)
+
+    def fetch_commits_between(self, base_sha: str, head_sha: str) -> CommitRange:
+        return fetch_range(self._get, base_sha, head_sha)
 
     def fetch_build(self, external_id: str, attempt: int | None = None) -> Observation:
         attempts = self.fetch_attempts(external_id, attempt)
@@ -172,6 +199,18 @@ class GitLabCollector(BaseCollector[GitLabSettings]):
         children, elsewhere = tuple(self._linked_late(seen)), tuple(self._linked_elsewhere(seen, reached))
         yield Page(observations=children, elsewhere=elsewhere, watermark=min([reached, *seen.left_at]))
 
+    def _changed_between(self, since: datetime, until: datetime) -> Iterator[Past]:
+        stretches = Stretches(self._list, self._follow, since, until, self.settings.max_pages)
+        for stretch in stretches:
+            seen = Seen()
+            *earlier, last = [*_batches(self._unknown(stretch.rows, until + OVERLAP), _PAST_A_PAGE)] or [()]
+            for some in earlier:
+                yield Past(self._page(some, seen), stretch.told_with(some))
+            page = self._page(last, seen)
+            linked = (*page.observations, *self._linked_late(seen))
+            elsewhere = tuple(self._linked_elsewhere(seen, stretch.reached))
+            yield Past(replace(page, observations=linked, elsewhere=elsewhere), stretch.reached)
+
     def _unknown(self, rows: tuple[Row, ...], watermark: datetime) -> tuple[Row, ...]:
         """The rows worth four requests: changed since the last poll, or not recorded as they stand.
 
@@ -187,13 +226,13 @@ class GitLabCollector(BaseCollector[GitLabSettings]):
         return tuple(row for row in rows if row not in known)
 
     def _walk(self, since: datetime, params: Mapping[str, str | int]) -> Walk:
-        return Walk(
-            lambda window: self._get("/pipelines", {**window, "per_page": self.settings.page_size}, shape=list),
-            lambda link: self.client.get_json(link, shape=list),
-            since,
-            params,
-            self.settings.max_pages,
-        )
+        return Walk(self._list, self._follow, since, params, self.settings.max_pages)
+
+    def _list(self, window: Mapping[str, str | int]) -> Answer:
+        return self._get("/pipelines", {**window, "per_page": self.settings.page_size}, shape=list)
+
+    def _follow(self, link: str) -> Answer:
+        return self.client.get_json(link, shape=list)
 
     def _page(self, rows: Iterable[Row], seen: Seen) -> Page:
         """The pipelines of these rows; one that is gone meanwhile, or does not hold still, is left for another time."""
@@ -236,7 +275,7 @@ class GitLabCollector(BaseCollector[GitLabSettings]):
             project = child.project_external_id
             if project is None or project == parent.pipeline_external_id:
                 continue
-            if child.project_path not in self.settings.watch:
+            if child.project_path is None or not self.settings.watches(child.project_path):
                 continue
             if self.held([(project, child.external_id)]):
                 yield from attempts_of(self._look_if_there(child.external_id, child.project_path), parent)
@@ -340,9 +379,9 @@ def _moment(detail: Answer) -> tuple[object, object]:
     return row.text("updated_at"), row.text("status")
 
 
-def _batches(rows: tuple[Row, ...]) -> Iterator[tuple[Row, ...]]:
-    for start in range(0, len(rows), _PIPELINES_A_PAGE):
-        yield rows[start : start + _PIPELINES_A_PAGE]
+def _batches(rows: tuple[Row, ...], size: int = _PIPELINES_A_PAGE) -> Iterator[tuple[Row, ...]]:
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
 
 
 def _number(external_id: str) -> str:

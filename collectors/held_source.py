@@ -10,16 +10,18 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from shared import credentials, leases, quarantine
+from shared import collector_errors, credentials, leases, quarantine, validators
 from shared.assignment import assign_pipelines
 from shared.clock import utc_now
 from shared.config.settings import ProjectSettings
 from shared.database import limit_waiting
 from shared.errors import CredentialRefused, ProviderError, RateLimited
+from shared.events import Via
 from shared.http.rate_limit import Budget
 from shared.leases import Claim, Outcome
 from shared.observation import Observation, Page
 from shared.recorder import Recorded, record
+from shared.validators import Validators
 
 log = structlog.get_logger()
 
@@ -34,53 +36,79 @@ class HeldSource:
         self._engine = engine
         self._held = held
         self._projects = projects
+        self._validators: tuple[str, Validators] | None = None
 
     def renew(self, credential: str) -> None:
-        """Hold the source for longer than any one request takes; raises RateLimited if the credential has to rest."""
-        with self._transaction() as session:
+        """Hold the source (and its lane) for longer than any one request takes.
+
+        Raises RateLimited if the credential has to rest.
+        """
+        with self.transaction() as session:
+            if self._held.lane is not None:
+                credentials.keep(session, self._held.lane, self._held.owner)
             standing = credentials.standing(session, credential)
         until = standing.resting_until(utc_now())
         if until is not None:
             raise RateLimited(f"{self._held.instance} is left alone until {until:%H:%M:%SZ}", until)
 
-    def record_page(self, page: Page) -> Recorded:
+    def validators(self, credential: str) -> Validators:
+        """The entity tags of what is recorded of this source; those that are settled meanwhile are kept at the end."""
+        with self.transaction() as session:
+            found = validators.known(session, credential, self._held.source_id)
+        self._validators = (credential, found)
+        return found
+
+    def record_page(self, page: Page, via: Via = Via.POLL) -> Recorded:
         """Commit one page; rows that are unreadable or cannot be stored are put aside, and the others stay."""
-        recorded = self._record(page.observations, self._held.source_id) + self._record(page.elsewhere, None)
+        recorded = self._record(page.observations, self._held.source_id, via) + self._record(page.elsewhere, None, via)
         for row in page.unreadable:
             self.put_aside(row.kind, row.external_id, row.reason)
         if recorded.new_pipelines and self._projects:
-            with self._transaction() as session:
+            with self.transaction() as session:
                 assign_pipelines(session, self._projects)
         return recorded
 
     def put_aside(self, kind: str, external_id: str | None, reason: str) -> None:
         """Note in quarantine what could not be read or stored, and why."""
-        with self._transaction() as session:
+        with self.transaction() as session:
             quarantine.note(session, self._held.source_id, kind=kind, external_id=external_id, reason=reason)
+            collector_errors.note(session, self._held.source_id, collector_errors.kind_of_row(kind), reason)
+
+    def count(self, error: ProviderError) -> None:
+        """Count an error that does not end the poll."""
+        with self.transaction() as session:
+            collector_errors.note(session, self._held.source_id, collector_errors.kind_of(error), str(error))
 
     def note_credential(self, name: str, budget: Budget | None, error: ProviderError | None) -> None:
-        """Keep what this poll learnt about its credential, for every other source that uses it."""
-        with self._transaction() as session:
+        """Keep what this poll learnt about its credential, for every other source that uses it; count what ended it."""
+        with self.transaction() as session:
             if budget is not None:
                 credentials.note_budget(session, name, self._held.instance_id, budget)
             if isinstance(error, RateLimited):
-                credentials.block(session, name, self._held.instance_id, error.retry_at)
+                credentials.block(session, name, self._held.instance_id, error.retry_at, is_told=error.is_told)
             if isinstance(error, CredentialRefused):
                 credentials.refuse(session, name, self._held.instance_id, REFUSED_SECONDS)
+            if error is not None:
+                collector_errors.note(session, self._held.source_id, collector_errors.kind_of(error), str(error))
 
     def release(self, outcome: Outcome) -> None:
-        """Give the source back."""
+        """Give the source back, and keep the entity tags of what is recorded, if where the poll got to is kept too."""
         cursor = None if outcome.cursor is None else orjson.dumps(outcome.cursor).decode()
         with Session(self._engine) as session, session.begin():
             limit_waiting(session)
             leases.release(session, self._held, outcome, cursor)
+            if outcome.kind is not None and outcome.error is not None:
+                collector_errors.note(session, self._held.source_id, outcome.kind, outcome.error)
+            if self._validators is not None and cursor is not None:
+                credential, found = self._validators
+                validators.note(session, credential, self._held.source_id, found.settled)
 
-    def _record(self, builds: Sequence[Observation], source_id: int | None) -> Recorded:
+    def _record(self, builds: Sequence[Observation], source_id: int | None, via: Via) -> Recorded:
         """Record in one transaction, or, when Postgres refuses a value, in ever smaller ones until the row is alone."""
         if not builds:
             return Recorded()
         try:
-            return self._record_once(builds, source_id)
+            return self._record_once(builds, source_id, via)
         except (DataError, IntegrityError) as error:
             if not _is_a_rows_fault(error):
                 raise
@@ -90,7 +118,7 @@ class HeldSource:
                 self.put_aside("build", builds[0].external_id, reason)
                 return Recorded()
         half = len(builds) // 2
-        return self._record(builds[:half], source_id) + self._record(builds[half:], source_id)
+        return self._record(builds[:half], source_id, via) + self._record(builds[half:], source_id, via)
 
     @tenacity.retry(
         retry=tenacity.retry_if_exception_type(OperationalError),
@@ -98,19 +126,21 @@ class HeldSource:
         wait=tenacity.wait_random_exponential(0.1, max=1),
         reraise=True,
     )
-    def _record_once(self, builds: Sequence[Observation], source_id: int | None) -> Recorded:
+    def _record_once(self, builds: Sequence[Observation], source_id: int | None, via: Via) -> Recorded:
         """Again from the start after a deadlock, a lock's time-out or a lost connection: no repeat writes twice."""
-        with self._transaction() as session:
+        with self.transaction() as session:
             return record(
                 session,
                 builds,
                 instance_id=self._held.instance_id,
                 source_id=source_id,
-                is_backfill=self._held.baseline_at is None,
+                is_backfill=self._held.baseline_at is None or via is Via.BACKFILL,
+                via=via,
             )
 
     @contextmanager
-    def _transaction(self) -> Iterator[Session]:
+    def transaction(self) -> Iterator[Session]:
+        """A short transaction in which the source is ours; it must not outlast a network call."""
         with Session(self._engine) as session, session.begin():
             limit_waiting(session)
             leases.renew(session, self._held)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from collectors.base import BaseCollector, Check, RawLog, TooManyPages
+from collectors.base import BaseCollector, Check, Past, RawLog, TooManyPages
 from collectors.fields import Fields
 from collectors.held_builds import HeldBuilds, nothing_held
 from collectors.jenkins_check import about
+from collectors.jenkins_discovery import list_jobs
 from collectors.jenkins_gate import gate
 from collectors.jenkins_log import LOG_SECRETS, download_console
 from collectors.jenkins_payload import (
@@ -40,14 +41,18 @@ from collectors.jenkins_tree import (
     place_of,
     tree_query,
 )
+from collectors.jenkins_window import JobsPast, read_mark
 from collectors.reading import Reading
+from shared.config.patterns import Pattern, is_exclusion, is_pattern
 from shared.config.settings import HttpUrl, ProviderSettings
 from shared.errors import MalformedPayload, NotFound, ProviderError, Unavailable
+from shared.found_sources import Found
 from shared.http.authorization import AuthStyle
 from shared.http.client import Answer, Client, Limits
 from shared.http.rate_limit import Budget
 from shared.observation import Observation, ObservedJob, Page, ParentBuild, Unreadable
 from shared.secret import SecretSource
+from shared.validators import Validators
 
 _DEEPEST = 20
 _MOST_BROKEN_JOBS = 3
@@ -71,10 +76,14 @@ class JenkinsSettings(ProviderSettings):
     @field_validator("watch")
     @classmethod
     def _are_paths(cls, watch: tuple[str, ...]) -> tuple[str, ...]:
-        for scope in watch:
-            names = scope.split("/")
-            if scope != ROOT and (not all(names) or names[0] == "job" or {".", ".."} & {*names} or "://" in scope):
-                raise ValueError(f'"{scope}" is no folder or job; write its full name, like "team/app", or "/" for all')
+        for entry in watch:
+            is_glob = is_pattern(entry) or is_exclusion(entry)
+            names = (entry.removeprefix("!").removeprefix("/") if is_glob else entry).split("/")
+            if entry != ROOT and (not all(names) or names[0] == "job" or {".", ".."} & {*names} or "://" in entry):
+                raise ValueError(
+                    f'"{entry}" is no folder or job; write its full name, like "team/app", "/" for all as one source, '
+                    f'or "/team/**" for every job below a folder as one of its own'
+                )
         return watch
 
     @field_validator("token")
@@ -101,8 +110,9 @@ class JenkinsCollector(BaseCollector[JenkinsSettings]):
         *,
         default_branch: str | None = None,
         held: HeldBuilds = nothing_held,
+        validators: Validators | None = None,
     ) -> None:
-        super().__init__(settings, scope, client, default_branch=default_branch, held=held)
+        super().__init__(settings, scope, client, default_branch=default_branch, held=held, validators=validators)
         # What is learnt on the way, for as long as one poll lasts.
         self._places: dict[str, Place] = {}
         self._seen_ids: dict[tuple[str, int], str] = {}
@@ -128,6 +138,10 @@ class JenkinsCollector(BaseCollector[JenkinsSettings]):
             on_budget=on_budget,
             before_try=before_try,
         )
+
+    @classmethod
+    def discover(cls, settings: JenkinsSettings, client: Client, pattern: Pattern) -> Iterator[Found]:
+        return list_jobs(settings, client, pattern)
 
     def list_recent_builds(self, since: datetime) -> Iterator[Page]:
         """One request for every four folder levels, then one for each job with news.
@@ -157,8 +171,13 @@ class JenkinsCollector(BaseCollector[JenkinsSettings]):
         if cut:
             raise TooManyPages(
                 f"{self.settings.name}: more than {self.settings.max_builds} new builds of {', '.join(cut[:5])}; raise "
-                f"max_builds of {self.settings.name}, or collect the past as a backfill"
+                f"max_builds of {self.settings.name}; the others are collected as a backfill",
+                is_newest_first=False,
             )
+
+    def list_builds_between(self, since: datetime, until: datetime, place: str | None = None) -> Iterator[Past]:
+        jobs = [job.place for job in self._found_jobs()]
+        yield from JobsPast(self._range, self._fresh, since, until).of_jobs(jobs, read_mark(place))
 
     def fetch_build(self, external_id: str, attempt: int | None = None) -> Observation:  # noqa: ARG002 - always 1
         """By `<job>/<number>@<timestamp>`, by `<job>/<number>` as a webhook names it, or by `queue/<id>`."""
@@ -248,6 +267,15 @@ class JenkinsCollector(BaseCollector[JenkinsSettings]):
             if len(rows) < end - start or held or any(build.queued_at < since for _, build in found.values()):
                 return Page(observations=tuple(builds.values())[::-1], unreadable=tuple(unreadable)), True
         return Page(observations=tuple(builds.values())[::-1], unreadable=tuple(unreadable)), False
+
+    def _range(self, place: Place, start: int, end: int) -> list[tuple[object, Observation | Unreadable]]:
+        return self._rows(place, "allBuilds", start, end)
+
+    def _fresh(self, place: Place, rows: list[tuple[object, Observation]]) -> tuple[Observation, ...]:
+        """Those of a job's builds that are not recorded as finished, each with the one that started it."""
+        held = self.held([(place.pipeline, build.external_id) for _, build in rows])
+        unheld = [(row, build) for row, build in rows if not held.get((place.pipeline, build.external_id))]
+        return tuple(self._with_parent(build, row) for row, build in unheld)
 
     def _windows(self) -> Iterator[tuple[str, int, int]]:
         yield from _WINDOWS

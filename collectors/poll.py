@@ -1,25 +1,31 @@
 """One poll of one source: list, record page by page, read by id what the list did not tell, give the source back."""
 
+import math
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 import tenacity
 from pydantic import SecretStr
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from collectors.base import OVERLAP, BaseCollector, TooManyPages
+from collectors.backfill import collect_past
+from collectors.base import BaseCollector
+from collectors.comparison import compare_broken
 from collectors.follow_up import FollowUp, Want, follow_ups, known_builds
 from collectors.held_builds import held_builds
 from collectors.held_source import REFUSED_SECONDS, HeldSource
-from collectors.pace import Pace, after_failure, pace
+from collectors.listing import SWEEP_EVERY, describe, list_builds, look_for_reruns
+from collectors.pace import Demand, Pace, after_failure, is_usual, pace, wanted_seconds
+from collectors.progress import Progress
+from collectors.rhythm import demand_of_others, is_running, usual_slots
 from shared import credentials
 from shared.clock import utc_now
+from shared.collector_errors import ErrorKind
 from shared.config.settings import ProjectSettings, ProviderSettings
 from shared.errors import (
     CredentialRefused,
@@ -32,45 +38,23 @@ from shared.errors import (
     Unauthorized,
     Unavailable,
 )
+from shared.events import Via
 from shared.http.rate_limit import Budget
 from shared.leases import LEASE_SECONDS, Claim, Outcome
 from shared.observation import Observation, Page
-from shared.recorder import Recorded
 from shared.secret import SecretSource, SecretUnavailable, fingerprint
 
 log = structlog.get_logger()
 
-FIRST_WINDOW = timedelta(days=1)
-"""How far back the first collection of a source reads; more is a backfill's work."""
-
-POOR_FIRST_WINDOW = timedelta(hours=3)
-POOR_LIMIT = 1000
-"""Credentials with a smaller hourly limit (GitHub without a token: 60) cannot afford to look back a day."""
-
 SWEPT = timedelta(days=30)
 """GitHub lets a run be run again for so long."""
 
-SWEEP_EVERY = 4
 MOST_SAVED = 10
 MOST_TROUBLES = 3
-
-DESCRIBED_FOR = timedelta(days=1)
 
 
 class Stopping(ObservatoryError):
     """This process is ending: the poll asks for nothing more and gives its source back."""
-
-
-@dataclass
-class _Progress:
-    """What one poll has learnt so far; `cursor` is written when the source is given back."""
-
-    cursor: dict[str, Any]
-    budget: Budget | None
-    is_listed: bool = False
-    requests: int = 0
-    seen: dict[str, Observation] = field(default_factory=dict)
-    recorded: Recorded = field(default_factory=Recorded)
 
 
 class Poller:
@@ -108,7 +92,8 @@ class Poller:
         except Exception as error:
             # The edge of one source: the others go on, and this one says what happened.
             log.exception("poll broke off", source=source)
-            outcome = self._failed(claim, f"the poll broke off ({type(error).__name__}); the scheduler's log says more")
+            words = f"the poll broke off ({type(error).__name__}); the scheduler's log says more"
+            outcome = self._failed(claim, words, kind=ErrorKind.BROKE_OFF)
         try:
             self._give_back(held, outcome)
         except (LeaseLost, SQLAlchemyError) as error:
@@ -128,32 +113,43 @@ class Poller:
     def _outcome(self, claim: Claim, held: HeldSource) -> Outcome:
         """Poll, and say how it ended."""
         try:
-            name = self._credential(claim)
+            name = self._credential(claim.instance)
         except SecretUnavailable as error:
-            return self._failed(claim, str(error))
-        standing, sources = self._standing(claim, name)
+            return self._failed(claim, str(error), kind=ErrorKind.SECRET_UNAVAILABLE)
+        standing, others = self._standing(claim, name)
         now = utc_now()
         resting_until = standing.resting_until(now)
         if resting_until is not None:
             words = _resting_words(claim, standing, resting_until)
-            return self._failed(claim, words, (resting_until - now).total_seconds())
-        progress = _Progress(dict(claim.cursor), standing.budget)
+            return self._failed(claim, words, (resting_until - now).total_seconds(), reason=words)
+        is_anonymous = name == credentials.name_of(claim.instance, None)
+        progress = Progress(dict(claim.cursor), standing.budget, is_anonymous, held.validators(name))
         trouble: ProviderError | None = None
         try:
-            self._read(claim, held, progress, name, sources)
+            self._read(claim, held, progress, name, others)
         except ProviderError as error:
             trouble = error
         held.note_credential(name, progress.budget, trouble)
         if trouble is not None:
             log.warning("poll failed", source=f"{claim.instance}:{claim.scope}", error=str(trouble))
         if trouble is not None and not progress.is_listed:
-            return self._failed(claim, str(trouble), self._wait_after(claim, trouble))
-        interval = self._pace(progress.budget, sources).interval_seconds
-        wait = interval if trouble is None else max(interval, self._wait_after(claim, trouble))
+            reason = str(trouble) if isinstance(trouble, RateLimited) else None
+            return self._failed(claim, str(trouble), self._wait_after(claim, trouble), reason=reason)
+        rhythm = self._pace(progress, others, self._wanted_seconds(claim, progress))
+        wait = rhythm.interval_seconds
+        if trouble is not None:
+            wait = max(wait, self._wait_after(claim, trouble))
         _log_polled(claim, progress, wait)
-        return Outcome(is_complete=True, wait_seconds=wait, interval_seconds=interval, cursor=progress.cursor)
+        return Outcome(
+            is_complete=True,
+            wait_seconds=wait,
+            interval_seconds=rhythm.interval_seconds,
+            cursor=progress.cursor,
+            credential=name,
+            interval_reason=rhythm.reason,
+        )
 
-    def _read(self, claim: Claim, held: HeldSource, progress: _Progress, credential: str, sources: int) -> None:
+    def _read(self, claim: Claim, held: HeldSource, progress: Progress, credential: str, others: Demand) -> None:
         """Everything one poll asks the provider; each answer is recorded before the next question.
 
         Once the list is recorded the poll is complete: what follows may fail, or wait for a later poll's budget.
@@ -171,29 +167,39 @@ class Poller:
 
         kind = self._collectors[claim.provider]
         with kind.open_client(settings, on_budget=on_budget, before_try=before_try) as client:
-            collector = kind(settings, claim.scope, client, held=held_builds(self._engine, claim.instance_id))
-            _describe(collector, progress.cursor)
-            _list(collector, held, progress)
+            known = held_builds(self._engine, claim.instance_id)
+            collector = kind(settings, claim.scope, client, held=known, validators=progress.validators)
+            describe(collector, progress)
+            list_builds(claim, collector, held, progress)
+            look_for_reruns(collector, held, progress)
+            progress.note_cost()
             held.note_credential(credential, progress.budget, None)
-            self._look_closer(claim, held, progress, collector, self._pace(progress.budget, sources).follow_ups)
+            wanted = progress.cursor.get("wanted", self._floor_seconds)
+            self._look_closer(claim, held, progress, collector, self._pace(progress, others, wanted).follow_ups)
 
     def _look_closer(
-        self, claim: Claim, held: HeldSource, progress: _Progress, collector: BaseCollector[Any], allowance: int
+        self, claim: Claim, held: HeldSource, progress: Progress, collector: BaseCollector[Any], allowance: float
     ) -> None:
         """Spend what the budget allows beyond the list; what is not spent is saved for a poll that needs more."""
         allowance = min(allowance + progress.cursor.get("saved", 0), 2 * allowance + MOST_SAVED)
-        spent_before = progress.requests
+        spent_before = progress.spent
         if progress.cursor["turn"] % SWEEP_EVERY == 0 and allowance > 0:
             self._sweep(claim, held, progress, collector)
         troubles = 0
-        for follow_up in self._follow_ups(claim, progress, allowance):
-            spent = progress.requests - spent_before
+        for follow_up in self._follow_ups(claim, progress, math.ceil(allowance)):
+            spent = progress.spent - spent_before
             if spent + follow_up.requests > allowance or troubles == MOST_TROUBLES:
                 break
             troubles += not _follow(collector, held, progress, follow_up)
-        progress.cursor["saved"] = max(0, min(MOST_SAVED, allowance - (progress.requests - spent_before)))
+        ends_at = spent_before + allowance
+        if progress.recorded.changed or progress.cursor["turn"] % SWEEP_EVERY == 0:
+            compare_broken(self._engine, held, claim.source_id, collector, lambda: int(ends_at - progress.spent))
+        past = collect_past(self._engine, held, claim.source_id, collector, lambda: int(ends_at - progress.spent))
+        progress.recorded += past.recorded
+        progress.has_more = past.is_open and allowance > 0
+        progress.cursor["saved"] = max(0, min(MOST_SAVED, allowance - (progress.spent - spent_before)))
 
-    def _sweep(self, claim: Claim, held: HeldSource, progress: _Progress, collector: BaseCollector[Any]) -> None:
+    def _sweep(self, claim: Claim, held: HeldSource, progress: Progress, collector: BaseCollector[Any]) -> None:
         """One page of the last 30 days, round and round: the guarantee that a re-run of an old build is seen.
 
         Builds from before the baseline that we never held stay the past: collecting them is a backfill's work.
@@ -204,33 +210,68 @@ class Poller:
             known = known_builds(session, claim.source_id, [build.external_id for build in page.observations])
         baseline_at = claim.baseline_at or utc_now()
         wanted = [build for build in page.observations if build.external_id in known or build.queued_at >= baseline_at]
-        progress.recorded += held.record_page(Page(observations=tuple(wanted)))
+        progress.recorded += held.record_page(Page(observations=tuple(wanted)), Via.SWEEP)
+        progress.validators.settle()
 
-    def _follow_ups(self, claim: Claim, progress: _Progress, most: int) -> list[FollowUp]:
+    def _follow_ups(self, claim: Claim, progress: Progress, most: int) -> list[FollowUp]:
         with Session(self._engine) as session:
             return follow_ups(
                 session,
                 claim.source_id,
-                seen=list(progress.seen),
+                seen=[*progress.seen, *progress.unchanged],
                 turn=progress.cursor["turn"],
                 now=utc_now(),
                 most=most,
             )
 
-    def _standing(self, claim: Claim, name: str) -> tuple[credentials.Standing, int]:
-        """How the credential stands, and how many sources share it."""
-        count = text("SELECT count(*) FROM sources WHERE instance_id = :instance AND is_active")
+    def _standing(self, claim: Claim, name: str) -> tuple[credentials.Standing, Demand]:
+        """How the credential stands, and what the other sources want of it."""
         with Session(self._engine) as session:
             standing = credentials.standing(session, name)
-            return standing, int(session.scalar(count, {"instance": claim.instance_id}) or 1)
+            return standing, demand_of_others(session, claim.instance_id, claim.source_id)
 
-    def _credential(self, claim: Claim) -> str:
-        source = getattr(self._providers[claim.instance], "token", SecretSource())
+    def lane(self, instance: str) -> str | None:
+        """The credential that an installation wants asked one request at a time; None where many may ask at once."""
+        settings = self._providers[instance]
+        if not self._collectors[settings.kind].is_serial:
+            return None
+        try:
+            return self._credential(instance)
+        except SecretUnavailable:
+            return None  # nothing will be asked; the poll says so on the source
+
+    def _credential(self, instance: str) -> str:
+        source = getattr(self._providers[instance], "token", SecretSource())
         secret: SecretStr | None = source.read()
-        return credentials.name_of(claim.instance, None if secret is None else fingerprint(secret))
+        return credentials.name_of(instance, None if secret is None else fingerprint(secret))
 
-    def _pace(self, budget: Budget | None, sources: int) -> Pace:
-        return pace(budget, utc_now(), sources=sources, floor_seconds=self._floor_seconds)
+    def _wanted_seconds(self, claim: Claim, progress: Progress) -> float:
+        """The interval that the source's own life asks for; kept in the cursor, for the others to reckon with."""
+        now, cursor = utc_now(), progress.cursor
+        if progress.recorded.changed and claim.baseline_at is not None:
+            cursor["changed_at"] = now.isoformat()
+        changed_at = progress.instant("changed_at")
+        with Session(self._engine) as session:
+            running = is_running(session, claim.source_id, now)
+            if progress.is_old("usual_at", now):
+                cursor |= {"usual": usual_slots(session, claim.source_id, now), "usual_at": now.isoformat()}
+        cursor["wanted"] = wanted_seconds(
+            is_running=running or progress.has_more,
+            is_usual_time=is_usual(cursor["usual"], now),
+            quiet_for=None if changed_at is None else now - changed_at,
+            floor_seconds=self._floor_seconds,
+        )
+        return float(cursor["wanted"])
+
+    def _pace(self, progress: Progress, others: Demand, wanted: float) -> Pace:
+        return pace(
+            progress.budget,
+            utc_now(),
+            wanted=wanted,
+            cost=progress.cursor.get("cost", 1.0),
+            others=others,
+            floor_seconds=self._floor_seconds,
+        )
 
     def _wait_after(self, claim: Claim, trouble: ProviderError) -> float:
         """Never sooner than the provider said, and longer with each repetition."""
@@ -239,9 +280,24 @@ class Poller:
             return max(repeated, (trouble.retry_at - utc_now()).total_seconds())
         return REFUSED_SECONDS if isinstance(trouble, Unauthorized) else repeated
 
-    def _failed(self, claim: Claim, error: str, wait_seconds: float | None = None) -> Outcome:
+    def _failed(
+        self,
+        claim: Claim,
+        error: str,
+        wait_seconds: float | None = None,
+        *,
+        reason: str | None = None,
+        kind: ErrorKind | None = None,
+    ) -> Outcome:
         wait = after_failure(claim.failures + 1, self._floor_seconds) if wait_seconds is None else wait_seconds
-        return Outcome(is_complete=False, error=error, wait_seconds=wait, interval_seconds=self._floor_seconds)
+        return Outcome(
+            is_complete=False,
+            error=error,
+            wait_seconds=wait,
+            interval_seconds=self._floor_seconds,
+            interval_reason=reason,
+            kind=kind,
+        )
 
 
 def _resting_words(claim: Claim, standing: credentials.Standing, until: datetime) -> str:
@@ -249,45 +305,7 @@ def _resting_words(claim: Claim, standing: credentials.Standing, until: datetime
     return f"{claim.instance} {reason}; asked again after {until:%H:%M:%S} UTC"
 
 
-def _describe(collector: BaseCollector[Any], cursor: dict[str, Any]) -> None:
-    """Learn the default branch about once a day."""
-    described_at = cursor.get("described_at")
-    if described_at is None or datetime.fromisoformat(described_at) < utc_now() - DESCRIBED_FOR:
-        cursor["default_branch"] = collector.fetch_default_branch()
-        cursor["described_at"] = utc_now().isoformat()
-    collector.default_branch = cursor["default_branch"]
-
-
-def _list(collector: BaseCollector[Any], held: HeldSource, progress: _Progress) -> None:
-    """Record the list page by page; the watermark moves only after all of it is committed."""
-    text_before = progress.cursor.get("watermark")
-    watermark = None if text_before is None else datetime.fromisoformat(text_before)
-    reached = [] if watermark is None else [watermark]
-    since = _beginning(progress) if watermark is None else watermark - OVERLAP
-    try:
-        for page in collector.list_recent_builds(since):
-            progress.recorded += held.record_page(page)
-            progress.seen |= {build.external_id: build for build in page.observations}
-            reached += [page.watermark] if page.watermark else [build.queued_at for build in page.observations]
-    except TooManyPages as error:
-        # Asking the same again next time would end here for ever: go on from here, and say what was not read.
-        log.warning("list cut short", since=since.isoformat(), reason=str(error))
-        if watermark is not None:
-            held.put_aside("list", since.isoformat(), f"older builds since then were not read: {error}")
-    if reached:
-        # A provider whose clock is ahead must not pull the watermark past builds still to come.
-        progress.cursor["watermark"] = min(max(reached), utc_now()).isoformat()
-    progress.cursor["turn"] = progress.cursor.get("turn", 0) + 1
-    progress.is_listed = True
-
-
-def _beginning(progress: _Progress) -> datetime:
-    """Where the first collection of a source begins."""
-    limit = None if progress.budget is None else progress.budget.limit
-    return utc_now() - (POOR_FIRST_WINDOW if limit is not None and limit < POOR_LIMIT else FIRST_WINDOW)
-
-
-def _follow(collector: BaseCollector[Any], held: HeldSource, progress: _Progress, follow_up: FollowUp) -> bool:
+def _follow(collector: BaseCollector[Any], held: HeldSource, progress: Progress, follow_up: FollowUp) -> bool:
     """Read one build by id; False when the provider could not answer for it, which does not stop the others.
 
     One that it no longer shows, or shows as nonsense, is noted and left alone for a day.
@@ -301,6 +319,7 @@ def _follow(collector: BaseCollector[Any], held: HeldSource, progress: _Progress
         raise
     except (Unavailable, Unauthorized) as error:
         log.warning("could not read a build", build=follow_up.name, want=follow_up.want.value, error=str(error))
+        held.count(error)
         return False
     progress.recorded += held.record_page(Page(observations=builds))
     if follow_up.want is Want.ATTEMPT and builds and not builds[-1].is_finished:
@@ -308,7 +327,7 @@ def _follow(collector: BaseCollector[Any], held: HeldSource, progress: _Progress
     return True
 
 
-def _observed(collector: BaseCollector[Any], progress: _Progress, follow_up: FollowUp) -> tuple[Observation, ...]:
+def _observed(collector: BaseCollector[Any], progress: Progress, follow_up: FollowUp) -> tuple[Observation, ...]:
     """What a follow-up is about, with its jobs once finished; the list's own row serves where it is the same."""
     listed = progress.seen.get(follow_up.external_id)
     if follow_up.want is Want.JOBS and listed is not None and listed.attempt == follow_up.attempt:
@@ -323,7 +342,7 @@ def _with_jobs(collector: BaseCollector[Any], build: Observation) -> Observation
     return collector.with_jobs(build, collector.fetch_jobs(build.external_id, build.attempt))
 
 
-def _log_polled(claim: Claim, progress: _Progress, interval_seconds: float) -> None:
+def _log_polled(claim: Claim, progress: Progress, interval_seconds: float) -> None:
     log.info(
         "polled",
         source=f"{claim.instance}:{claim.scope}",

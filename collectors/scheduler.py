@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from types import FrameType
 
 import structlog
@@ -16,25 +17,33 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 import migrations
+from alerts import RECEIVERS
 from alerts.deliver import deliver_pending
 from alerts.plan import catch_up
 from alerts.receiver import open_receivers
 from collectors import COLLECTORS
+from collectors.discovery import Discoverer
+from collectors.inbox import Inbox
+from collectors.lanes import Lanes
 from collectors.logs import LogFetcher
 from collectors.poll import Poller
-from shared import leases, processes, sources
+from shared import health, leases, processes, reloads, sources
 from shared.clock import utc_now
-from shared.config.settings import Config
+from shared.config.settings import Config, load
 from shared.database import limit_waiting, make_engine
-from shared.errors import CannotStart
+from shared.errors import CannotStart, ConfigError
+from shared.listener import Listener
 from shared.log import setup as logs
 from shared.outage import Outage
+from shared.receipts import CHANNEL as RECEIPTS
 
 log = structlog.get_logger()
 
 TICK_SECONDS = 0.5
 ALERTS_SECONDS = 1.0
+DISCOVERY_SECONDS = 1.0
 LOGS_SECONDS = 0.5
+PURGE_SECONDS = 60.0
 HEARTBEAT_SECONDS = 5.0
 STANDSTILL_SECONDS = 120.0
 STOP_SECONDS = 8.5
@@ -46,22 +55,39 @@ class Scheduler:
     """One scheduler of possibly several: ticks claim due sources, a bounded pool polls them."""
 
     def __init__(self, config: Config, engine: Engine) -> None:
-        self._config = config
         self._engine = engine
         self._identity = processes.Identity("scheduler")
-        self._poller = Poller(
-            engine, config.providers, COLLECTORS, config.projects, config.scheduler.poll_floor_seconds
-        )
-        self._logs = LogFetcher(engine, config.providers, COLLECTORS, self._identity.id)
-        self._receivers = open_receivers(config.receivers, config.server.base_url)
-        self._instances = [provider.name for provider in config.providers]
+        self._stop = threading.Event()
+        self._use(config)
+        self._is_changed = threading.Event()
         self._pool = ThreadPoolExecutor(config.scheduler.workers, thread_name_prefix="poll")
         self._polling: set[Future[None]] = set()
-        self._ticking, self._alerting = threading.Lock(), threading.Lock()
+        self._lanes = Lanes(engine, self._identity.id)
+        self._ticking, self._alerting, self._claiming_logs = (threading.Lock() for _ in range(3))
         self._last_tick = time.monotonic()
         self._clock = BackgroundScheduler(
             timezone="UTC", job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
+
+    def _use(self, config: Config) -> None:
+        """Everything that knows the configuration, for what begins from now on."""
+        engine, providers, projects = self._engine, config.providers, config.projects
+        owner = self._identity.id
+        self._config = config
+        self._poller = Poller(engine, providers, COLLECTORS, projects, config.scheduler.poll_floor_seconds)
+        self._poller.stop = self._stop
+        self._discoverer = Discoverer(engine, providers, COLLECTORS, projects, owner=owner, stop=self._stop)
+        self._logs = LogFetcher(engine, providers, COLLECTORS, owner)
+        self._inbox = Inbox(
+            engine,
+            providers,
+            COLLECTORS,
+            projects,
+            owner=owner,
+            listener=Listener(_direct_url(config, engine), application="inbox", channel=RECEIPTS),
+        )
+        self._receivers = open_receivers(config.receivers, config.server.base_url)
+        self._instances = [provider.name for provider in providers]
 
     def start(self) -> None:
         """Bring the configuration's sources into the tables and start ticking."""
@@ -73,21 +99,66 @@ class Scheduler:
         for job, seconds in (
             (self._tick, TICK_SECONDS),
             (self._alert, ALERTS_SECONDS),
-            (self._logs.fetch_wanted_logs, LOGS_SECONDS),
+            (self._discover, DISCOVERY_SECONDS),
+            (self._fetch_logs, LOGS_SECONDS),
+            (self._purge, PURGE_SECONDS),
             (self._beat, HEARTBEAT_SECONDS),
         ):
             self._clock.add_job(_through_outages(job, outage), "interval", seconds=seconds, id=job.__name__)
         self._clock.start()
+        self._inbox.start()
         log.info("started", lease_owner=self._identity.id, sources=self._instances, receivers=list(self._receivers))
 
     def stand_still_seconds(self) -> float:
         """How long ago the last tick came through; the watchdog ends a process that hangs."""
         return time.monotonic() - self._last_tick
 
+    def read_again(self) -> None:
+        """Have `take_changes` read the configuration's file again. Safe in a signal's handler."""
+        self._is_changed.set()
+
+    def take_changes(self) -> None:
+        """If asked to, go on with what the file says now; a wrong one leaves the old in force, and that is told."""
+        if not self._is_changed.is_set():
+            return
+        self._is_changed.clear()
+        try:
+            outcome = self._take_file()
+            with Session(self._engine) as session, session.begin():
+                reloads.note(session, self._identity.id, outcome)
+        except SQLAlchemyError:
+            self._is_changed.set()  # once more when the database is back
+            raise
+
+    def _take_file(self) -> reloads.Outcome:
+        path = None if self._config.path is None else str(self._config.path)
+        try:
+            fresh = _read_again(self._config)
+        except ConfigError as error:
+            log.error("wrong configuration, the old one stays in force", mistakes=error.mistakes)  # noqa: TRY400
+            return reloads.Outcome(path, mistakes=tuple(error.mistakes))
+        waits = _waits_for_restart(self._config, fresh)
+        self.reload(fresh)
+        log.info("reloaded", sources=self._instances, waits_for_restart=list(waits))
+        return reloads.Outcome(path, waits_for_restart=waits)
+
+    def reload(self, config: Config) -> None:
+        """Go on with another configuration; a poll that runs ends as it began.
+
+        A log or a webhook that is being worked on is given back and begun again. What only a restart changes stays.
+        """
+        with Session(self._engine) as session, session.begin():
+            sources.sync(session, config, utc_now())
+        with self._ticking, self._alerting, self._claiming_logs:
+            self._logs.stop()
+            self._inbox.stop()
+            self._use(_with_what_stays(self._config, config))
+            self._inbox.start()
+
     def stop(self) -> None:
         """Claim nothing more, let running requests end for a moment, give everything back."""
         deadline = time.monotonic() + STOP_SECONDS
-        self._poller.stop.set()
+        self._stop.set()
         self._clock.shutdown(wait=False)
         # A message that is being sent is sent to its end, or it would come again; a claim is not left half made.
         for running in (self._ticking, self._alerting):
@@ -97,7 +168,9 @@ class Scheduler:
             if not poll.done():
                 _wait(poll, deadline)
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._discoverer.stop()
         self._logs.stop()
+        self._inbox.stop()
         with Session(self._engine) as session, session.begin():
             abandoned = leases.abandon(session, self._identity.id)
             processes.leave(session, self._identity)
@@ -112,27 +185,49 @@ class Scheduler:
                 self._last_tick = time.monotonic()
 
     def _claim_and_poll(self) -> None:
-        """Claim as many due sources as there are free threads."""
+        """Begin as many polls of due sources as there are free threads, lanes in half of them at most."""
         self._polling = {poll for poll in self._polling if not poll.done()}
-        free = self._config.scheduler.workers - len(self._polling)
-        if free > 0:
+        workers, poller = self._config.scheduler.workers, self._poller
+        named = {instance: poller.lane(instance) for instance in self._instances}
+        if len(self._polling) < workers:
+            lanes = {instance: name for instance, name in named.items() if name is not None}
+            most = min(max(1, workers // 2), workers - len(self._polling) + self._lanes.running)
+            self._polling |= self._lanes.start_due(poller, lanes, most, self._pool.submit)
+        free = workers - len(self._polling)
+        others = [instance for instance, name in named.items() if name is None]
+        if free > 0:  # also with nothing to claim: a database that hangs has to be noticed
             with Session(self._engine) as session, session.begin():
                 limit_waiting(session)
-                claims = leases.claim(session, self._identity.id, self._instances, free)
-            self._polling |= {self._pool.submit(self._poller.poll, claim) for claim in claims}
+                claims = leases.claim(session, self._identity.id, others, free)
+            self._polling |= {self._pool.submit(poller.poll, claim) for claim in claims}
 
     def _alert(self) -> None:
         with self._alerting:
             catch_up(self._engine, self._receivers, utc_now())
-            deliver_pending(self._engine, self._receivers, utc_now(), stop=self._poller.stop)
+            deliver_pending(self._engine, self._receivers, utc_now(), stop=self._stop)
+
+    def _discover(self) -> None:
+        self._discoverer.find_sources()
+
+    def _fetch_logs(self) -> None:
+        with self._claiming_logs:
+            self._logs.fetch_wanted_logs()
+
+    def _purge(self) -> None:
+        self._inbox.purge()
 
     def _beat(self) -> None:
         with Session(self._engine) as session, session.begin():
             limit_waiting(session)
             processes.beat(session, self._identity)
             freed = processes.free_leases_of_the_dead(session, self._identity)
+            turns = health.beat(session)
+            if reloads.is_asked(session, self._identity.id):
+                self._is_changed.set()
         if freed:
             log.warning("freed leases of a dead process", sources=freed)
+        for turn in turns:
+            log.warning("schedulers were silent", status=turn.to_status.value, reason=turn.reason)
 
 
 def run(config: Config, *, standstill_seconds: float = STANDSTILL_SECONDS) -> int:
@@ -151,8 +246,11 @@ def run(config: Config, *, standstill_seconds: float = STANDSTILL_SECONDS) -> in
     if not _wait_for_database(engine, stopping):
         return 0
     scheduler = Scheduler(config, engine)
+    _on_hangup(scheduler.read_again, stopping)
     scheduler.start()
+    outage = Outage()
     while not stopping.wait(1.0):
+        _through_outages(scheduler.take_changes, outage)()
         if scheduler.stand_still_seconds() > standstill_seconds:
             log.critical("stood still, ending", seconds=round(scheduler.stand_still_seconds()))
             os._exit(STANDSTILL_EXIT)
@@ -163,6 +261,34 @@ def run(config: Config, *, standstill_seconds: float = STANDSTILL_SECONDS) -> in
     engine.dispose()
     # A thread may still wait for a provider; it holds no lease any more and what it would write is refused.
     os._exit(0)
+
+
+def _read_again(config: Config) -> Config:
+    """The configuration as its file says it now, on the same database. Raises ConfigError with every mistake."""
+    kinds = {kind: collector.settings_class for kind, collector in COLLECTORS.items()}
+    fresh = load(config.path, providers=kinds, receivers=RECEIVERS)
+    return replace(fresh, database=fresh.database.model_copy(update={"url": config.database.url}))
+
+
+_RESTART = ("server", "database", "logging")
+"""The sections that a running process does not take anew."""
+
+
+def _waits_for_restart(old: Config, fresh: Config) -> tuple[str, ...]:
+    """What was changed and a running process does not take."""
+    changed = [section for section in _RESTART if getattr(old, section) != getattr(fresh, section)]
+    return (*changed, *(["scheduler.workers"] if old.scheduler.workers != fresh.scheduler.workers else []))
+
+
+def _with_what_stays(old: Config, fresh: Config) -> Config:
+    scheduler = fresh.scheduler.model_copy(update={"workers": old.scheduler.workers})
+    return replace(fresh, server=old.server, database=old.database, logging=old.logging, scheduler=scheduler)
+
+
+def _direct_url(config: Config, engine: Engine) -> str:
+    """Past a transaction-pooling proxy, which would swallow what is listened for."""
+    direct_url = config.database.direct_url
+    return direct_url.get_secret_value() if direct_url else engine.url.render_as_string(hide_password=False)
 
 
 def _signals() -> threading.Event:
@@ -177,6 +303,27 @@ def _signals() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
     return stopping
+
+
+def _on_hangup(reload: Callable[[], None], stopping: threading.Event) -> None:
+    """SIGHUP is a wish to reload, and also what a terminal that closes sends: then nobody would be left to stop us."""
+    had_terminal = _has_terminal()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if had_terminal and not _has_terminal():
+            stopping.set()
+        else:
+            reload()
+
+    signal.signal(signal.SIGHUP, on_signal)
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _wait_for_database(engine: Engine, stopping: threading.Event) -> bool:

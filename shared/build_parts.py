@@ -30,10 +30,21 @@ _EVENTS = """
 
 _EXISTS = "SELECT EXISTS (SELECT FROM builds WHERE id = :build_id)"
 
+_INSTANCE = """
+    SELECT i.name FROM builds b JOIN pipelines p ON p.id = b.pipeline_id JOIN instances i ON i.id = p.instance_id
+    WHERE b.id = :build_id
+"""
+
 
 def build_exists(session: Session, build_id: int) -> bool:
     """Whether there is a build with this id."""
     return bool(session.scalar(text(_EXISTS), {"build_id": build_id}))
+
+
+def instance_of(session: Session, build_id: int) -> str | None:
+    """The name of the installation a build is from; None when there is no such build."""
+    instance: str | None = session.scalar(text(_INSTANCE), {"build_id": build_id})
+    return instance
 
 
 def attempts(session: Session, build_id: int) -> list[Row]:

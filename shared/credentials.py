@@ -6,16 +6,22 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shared.errors import LeaseLost
 from shared.http.rate_limit import Budget
 
 ANONYMOUS = "anonymous"
+LEASE_SECONDS = 60
+
+_UNTOLD_SECONDS = 60
+_LONGEST_UNTOLD_SECONDS = 3600
+_REPEATED_SECONDS = 600
 
 _NOTE = text("""
-    INSERT INTO credentials (fingerprint, instance_id, request_limit, remaining, reset_at, updated_at)
-    VALUES (:fingerprint, :instance, :limit, :remaining, :reset_at, clock_timestamp())
+    INSERT INTO credentials (fingerprint, instance_id, request_limit, remaining, reset_at, window_seconds, updated_at)
+    VALUES (:fingerprint, :instance, :limit, :remaining, :reset_at, :window, clock_timestamp())
     ON CONFLICT (fingerprint) DO UPDATE
     SET request_limit = excluded.request_limit, remaining = excluded.remaining, reset_at = excluded.reset_at,
-        updated_at = excluded.updated_at, is_rejected = false
+        window_seconds = excluded.window_seconds, updated_at = excluded.updated_at, is_rejected = false
 """)
 
 _BLOCK = text("""
@@ -23,6 +29,23 @@ _BLOCK = text("""
     VALUES (:fingerprint, :instance, :until, clock_timestamp())
     ON CONFLICT (fingerprint) DO UPDATE
     SET blocked_until = greatest(credentials.blocked_until, excluded.blocked_until), updated_at = excluded.updated_at
+""")
+
+# Nobody said how long: a minute, and twice as long each time that it happens again soon after the last pause. A second
+# poll that met the same refusal while the pause already holds does not count as another one.
+_BLOCK_LONGER = text(f"""
+    INSERT INTO credentials (fingerprint, instance_id, blocked_until, strikes, updated_at)
+    VALUES (:fingerprint, :instance, clock_timestamp() + interval '{_UNTOLD_SECONDS} seconds', 1, clock_timestamp())
+    ON CONFLICT (fingerprint) DO UPDATE
+    SET (strikes, blocked_until) = (
+            SELECT s.strikes, clock_timestamp() + make_interval(
+                secs => least({_LONGEST_UNTOLD_SECONDS}, {_UNTOLD_SECONDS} * 2 ^ (s.strikes - 1)))
+            FROM (SELECT CASE
+                WHEN credentials.blocked_until > clock_timestamp() - interval '{_REPEATED_SECONDS} seconds'
+                THEN least(credentials.strikes + 1, 20) ELSE 1 END AS strikes) s
+        ),
+        updated_at = excluded.updated_at
+    WHERE credentials.blocked_until IS NULL OR credentials.blocked_until <= clock_timestamp()
 """)
 
 _REFUSE = text("""
@@ -33,7 +56,34 @@ _REFUSE = text("""
 """)
 
 _STANDING = text("""
-    SELECT request_limit, remaining, reset_at, blocked_until, is_rejected FROM credentials WHERE fingerprint = :it
+    SELECT request_limit, remaining, reset_at, window_seconds, blocked_until, is_rejected
+    FROM credentials WHERE fingerprint = :it
+""")
+
+# Writes nothing unless a source of the instance is due: every tick of every process asks.
+_HOLD = text("""
+    INSERT INTO credentials (fingerprint, instance_id, lease_owner, lease_until)
+    SELECT :fingerprint, i.id, :owner, clock_timestamp() + make_interval(secs => :seconds)
+    FROM instances i
+    WHERE i.name = :instance AND EXISTS (
+        SELECT FROM sources s
+        WHERE s.instance_id = i.id AND s.is_active AND s.next_poll_at <= clock_timestamp()
+          AND (s.lease_until IS NULL OR s.lease_until < clock_timestamp()))
+    ON CONFLICT (fingerprint) DO UPDATE SET lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
+    WHERE credentials.lease_owner IS NULL OR credentials.lease_owner = excluded.lease_owner
+       OR credentials.lease_until < clock_timestamp()
+    RETURNING fingerprint
+""")
+
+_KEEP = text("""
+    UPDATE credentials SET lease_until = clock_timestamp() + make_interval(secs => :seconds)
+    WHERE fingerprint = :fingerprint AND lease_owner = :owner
+    RETURNING fingerprint
+""")
+
+_LET_GO = text("""
+    UPDATE credentials SET lease_owner = NULL, lease_until = NULL
+    WHERE lease_owner = :owner AND (CAST(:fingerprint AS text) IS NULL OR fingerprint = :fingerprint)
 """)
 
 
@@ -63,12 +113,40 @@ def name_of(instance: str, fingerprint: str | None) -> str:
 def note_budget(session: Session, name: str, instance_id: int, budget: Budget) -> None:
     """Keep what the latest answer said is left."""
     given = {"limit": budget.limit, "remaining": budget.remaining, "reset_at": budget.reset_at}
-    session.execute(_NOTE, given | {"fingerprint": name, "instance": instance_id})
+    window = {"window": budget.window_seconds}
+    session.execute(_NOTE, given | window | {"fingerprint": name, "instance": instance_id})
 
 
-def block(session: Session, name: str, instance_id: int, until: datetime) -> None:
-    """Let nobody use the credential before `until`: the provider's rate limit says so."""
-    session.execute(_BLOCK, {"fingerprint": name, "instance": instance_id, "until": until})
+def block(session: Session, name: str, instance_id: int, until: datetime, *, is_told: bool = True) -> None:
+    """Let nobody use the credential before `until`: the provider's rate limit says so.
+
+    Where it does not say how long (`is_told` False), a minute, doubled each time that it repeats.
+    """
+    given = {"fingerprint": name, "instance": instance_id}
+    if is_told:
+        session.execute(_BLOCK, given | {"until": until})
+    else:
+        session.execute(_BLOCK_LONGER, given)
+
+
+def hold(session: Session, name: str, instance: str, owner: str) -> bool:
+    """Take a credential that answers one request at a time, if a source of its instance is due and nobody else has it.
+
+    The lease runs out by itself; `keep` renews it.
+    """
+    given = {"fingerprint": name, "instance": instance, "owner": owner, "seconds": LEASE_SECONDS}
+    return session.scalar(_HOLD, given) is not None
+
+
+def keep(session: Session, name: str, owner: str) -> None:
+    """Hold the credential for another minute; raises LeaseLost when another process took it."""
+    if session.scalar(_KEEP, {"fingerprint": name, "owner": owner, "seconds": LEASE_SECONDS}) is None:
+        raise LeaseLost(f"the credential {name} is used by another process now")
+
+
+def let_go(session: Session, owner: str, name: str | None = None) -> None:
+    """Give a credential back, or all that this process holds."""
+    session.execute(_LET_GO, {"fingerprint": name, "owner": owner})
 
 
 def refuse(session: Session, name: str, instance_id: int, seconds: float) -> None:
@@ -81,5 +159,7 @@ def standing(session: Session, name: str) -> Standing:
     row = session.execute(_STANDING, {"it": name}).one_or_none()
     if row is None:
         return Standing()
-    budget = None if row.remaining is None else Budget(row.request_limit, row.remaining, row.reset_at)
+    budget = None
+    if row.remaining is not None:
+        budget = Budget(row.request_limit, row.remaining, row.reset_at, row.window_seconds or 3600)
     return Standing(budget, row.blocked_until, row.is_rejected)

@@ -29,10 +29,11 @@ class ProviderError(ObservatoryError):
 
 
 class RateLimited(ProviderError):
-    """The credential may not be used before `retry_at`."""
+    """The credential may not be used before `retry_at`, which is our guess unless the provider told it (`is_told`)."""
 
-    def __init__(self, message: str, retry_at: datetime) -> None:
+    def __init__(self, message: str, retry_at: datetime, *, is_told: bool = True) -> None:
         self.retry_at = retry_at
+        self.is_told = is_told
         super().__init__(message)
 
 
@@ -54,6 +55,10 @@ class Unavailable(ProviderError):
 
 class MalformedPayload(ProviderError):
     """The answer is not what the provider's API promises: HTML, truncated, too large, of another shape."""
+
+
+class Unprocessable(MalformedPayload):
+    """422: the provider understood the question and does not answer it, such as for a page too deep in a list."""
 
 
 class LeaseLost(ObservatoryError):

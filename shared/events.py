@@ -33,6 +33,15 @@ _APPEND = text("""
     ORDER BY e.ordinal
 """)
 
+_APPEND_ABOUT = text("""
+    INSERT INTO events (pos, kind, subject_kind, subject_id, project_id, version, from_status, to_status, at, data)
+    SELECT (SELECT coalesce(max(pos), 0) FROM events) + e.ordinal, 'transition', :subject_kind, :subject_id, 1,
+           e.version, e.from_status, e.to_status, e.at, e.data
+    FROM json_to_recordset(CAST(:transitions AS json)) AS e (
+        ordinal bigint, version int, from_status text, to_status text, at timestamptz, data jsonb)
+    ORDER BY e.ordinal
+""")
+
 
 def append(session: Session, transitions: str, *, is_backfill: bool, via: Via) -> None:
     """Append build transitions (a JSON array, as the recorder's merge returns it) as the last thing before the commit.
@@ -43,3 +52,13 @@ def append(session: Session, transitions: str, *, is_backfill: bool, via: Via) -
     """
     session.execute(_LOCK, {"key": STREAM_LOCK, "channel": CHANNEL})
     session.execute(_APPEND, {"transitions": transitions, "is_backfill": is_backfill, "via": via})
+
+
+def append_about(session: Session, subject_kind: str, subject_id: int, transitions: str) -> None:
+    """Append transitions (a JSON array) of something that is no build and belongs to no project, such as a scheduler.
+
+    The same promises and the same duty as `append`: nothing slow between this and the commit.
+    """
+    session.execute(_LOCK, {"key": STREAM_LOCK, "channel": CHANNEL})
+    given = {"subject_kind": subject_kind, "subject_id": subject_id, "transitions": transitions}
+    session.execute(_APPEND_ABOUT, given)

@@ -4,43 +4,59 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from shared.backfills import OPEN, SHARE
+from shared.health import HEARD_AT
 from shared.rows import Row, rows
 from shared.scope import Scope
 
 GRACE_SECONDS = 120
-"""How long a failing or overdue source counts as fresh: a restart or one lost poll is no news."""
+"""How long a failing, overdue or unattended source counts as fresh: a restart or one lost poll is no news."""
 
-SILENCE_SECONDS = 300
-"""No source counts as fresh past this, unless its own interval is longer: then twice the interval."""
+CEILING_SECONDS = 180
+"""No source is polled more rarely, unless its credential's limit forbids more; then its `interval_reason` says so."""
 
-# The one place that says what stale means; the words for each are in `explain`.
+_RESTING_UNTIL = "greatest(k.blocked_until, CASE WHEN k.remaining = 0 THEN k.reset_at END)"
+
+# The one place that says what stale means; the words for each are in `explain`. `k` is the credential it is asked with.
+# The pauses that a provider imposes and the death of every scheduler are known before a poll is overdue: whoever is
+# polled once an hour is stale two minutes after that all the same. All of it is at most five minutes after its cause.
 _STALE = f"""
     CASE
         WHEN NOT s.is_active THEN NULL
         WHEN coalesce(s.last_ok_at, s.created_at) > now() - interval '{GRACE_SECONDS} seconds' THEN NULL
         WHEN s.last_ok_at IS NULL THEN 'never'
         WHEN s.failures > 0 THEN 'failing'
+        WHEN coalesce({HEARD_AT}, '-infinity') < now() - interval '{GRACE_SECONDS} seconds' THEN 'unattended'
         WHEN s.next_poll_at < now() - interval '{GRACE_SECONDS} seconds' THEN 'overdue'
-        WHEN s.last_ok_at < now() - make_interval(secs => greatest({SILENCE_SECONDS}, 2 * s.interval_seconds))
-            THEN 'silent'
+        WHEN {_RESTING_UNTIL} > greatest(s.next_poll_at, now()) + interval '{GRACE_SECONDS} seconds' THEN 'resting'
+        WHEN s.last_ok_at < now() - make_interval(
+            secs => {GRACE_SECONDS} + greatest({CEILING_SECONDS}, s.interval_seconds)) THEN 'silent'
     END
 """
 
 _FACTS = f"""
-    s.id, i.provider, i.name AS instance, j.key AS project, s.scope, s.origin, s.is_active, s.interval_seconds,
-    s.next_poll_at, s.requested_at, coalesce(s.lease_until > now(), false) AS is_polling, s.last_poll_at,
-    s.last_ok_at AS last_contact_at, s.baseline_at, s.failures, s.last_error, s.last_error_at, {_STALE} AS stale
+    s.id, i.provider, i.name AS instance, j.key AS project, s.scope, s.origin, s.pattern, s.is_active, s.archived_at,
+    s.interval_seconds, s.interval_reason, s.next_poll_at, s.requested_at,
+    coalesce(s.lease_until > now(), false) AS is_polling, s.last_poll_at,
+    s.last_ok_at AS last_contact_at, s.baseline_at, s.failures, s.last_error, s.last_error_at, {_STALE} AS stale,
+    {_RESTING_UNTIL} AS resting_until, {HEARD_AT} AS scheduler_heard_at
 """
 
-_FROM = "sources s JOIN instances i ON i.id = s.instance_id JOIN projects j ON j.id = s.project_id"
+_FROM = """
+    sources s JOIN instances i ON i.id = s.instance_id JOIN projects j ON j.id = s.project_id
+    LEFT JOIN credentials k ON k.fingerprint = s.credential
+"""
 
-# An instance may have had several credentials; the one used last tells what is left now. Lag is the median over what
-# finished in the last day, after the baseline: what was already over when we first looked says nothing about us.
+# Before a source was asked for the first time its credential is not known: the one its instance used last stands for
+# it. Lag is the median over what finished in the last day, after the baseline: what was already over when we first
+# looked says nothing about us. Of its backfills the open one counts, else the last.
 _SOURCES = f"""
-    SELECT {_FACTS}, c.request_limit, c.remaining, c.reset_at, c.blocked_until, c.is_rejected, lag.lag_seconds
+    SELECT {_FACTS}, c.request_limit, c.remaining, c.reset_at, c.blocked_until, c.is_rejected, lag.lag_seconds,
+           f.state, f.since, f.until, f.reached, f.share, f.builds, f.reason
     FROM {_FROM}
     LEFT JOIN LATERAL (
-        SELECT * FROM credentials c WHERE c.instance_id = s.instance_id ORDER BY c.updated_at DESC LIMIT 1
+        SELECT * FROM credentials c WHERE c.instance_id = s.instance_id
+        ORDER BY c.fingerprint IS NOT DISTINCT FROM s.credential DESC, c.updated_at DESC LIMIT 1
     ) c ON true
     LEFT JOIN (
         SELECT p.source_id, percentile_cont(0.5) WITHIN GROUP (
@@ -50,12 +66,20 @@ _SOURCES = f"""
         WHERE b.queued_at > now() - interval '1 day' AND b.finished_at > s.baseline_at
         GROUP BY p.source_id
     ) lag ON lag.source_id = s.id
+    LEFT JOIN (
+        SELECT DISTINCT ON (f.source_id) f.source_id, f.state, f.since, f.until, f.reached, {SHARE} AS share, f.builds,
+               f.reason
+        FROM backfills f ORDER BY f.source_id, ({OPEN}) DESC, f.id DESC
+    ) f ON f.source_id = s.id
 """
+
+_BUDGET = ("request_limit", "remaining", "reset_at", "blocked_until", "is_rejected")
+_BACKFILL = ("state", "since", "until", "reached", "share", "builds", "reason")
 
 
 def sources(session: Session, scope: Scope, *, limit: int, after: int = 0) -> list[Row]:
     """Sources by id, each with its schedule, its budget, its lag, and whether it is stale and why."""
-    where, parameters = _narrowed(scope)
+    where, parameters = narrowed(scope)
     statement = f"{_SOURCES} WHERE s.id > :after {where} ORDER BY s.id LIMIT :limit"
     return [_source_object(row) for row in rows(session, statement, parameters | {"after": after, "limit": limit})]
 
@@ -65,7 +89,7 @@ def stale_sources(session: Session, scope: Scope, *, limit: int) -> list[Row]:
 
     Only what names sources narrows it (provider, instance, project): a repository not seen yet may come from any.
     """
-    where, parameters = _narrowed(scope)
+    where, parameters = narrowed(scope)
     statement = f"""
         SELECT * FROM (SELECT {_FACTS} FROM {_FROM} WHERE s.is_active {where}) stale
         WHERE stale IS NOT NULL ORDER BY last_contact_at NULLS FIRST, id LIMIT :limit
@@ -77,36 +101,50 @@ def stale_sources(session: Session, scope: Scope, *, limit: int) -> list[Row]:
 
 def explain(row: Row) -> str:
     """Why a source is stale. Instants instead of ages, so that the words stand still while nothing changes."""
-    contact = _instant(row["last_contact_at"])
     error = f": {row['last_error']}" if row["last_error"] else ""
+    if row["stale"] == "never":
+        return f"never reached yet{error}"
+    due = _instant(row["next_poll_at"])
     match row["stale"]:
-        case "never":
-            return f"never reached yet{error}"
         case "failing":
-            return f"last contact at {contact}; {row['failures']} polls in a row failed{error}"
+            why = f"{row['failures']} polls in a row failed{error}"
+        case "unattended":
+            heard = row["scheduler_heard_at"]
+            why = f"no scheduler has been heard of {f'since {_instant(heard)}' if heard else 'yet'}: is it running?"
+        case "resting":
+            why = f"the provider limits this credential until {_instant(row['resting_until'])}"
+        case "overdue" if row["is_polling"]:
+            why = f"the poll that was due at {due} is still under way"
         case "overdue":
-            due = _instant(row["next_poll_at"])
-            return f"last contact at {contact}; a poll was due at {due} and has not happened: is the scheduler running?"
+            why = f"a poll was due at {due} and has not happened: are there enough workers?"
         case _:
-            due = _instant(row["next_poll_at"])
-            return f"last contact at {contact}; the next poll is due at {due}, when the request budget allows it"
+            why = f"the next poll is due at {due}, when the request budget allows it"
+    return f"last contact at {_instant(row['last_contact_at'])}; {why}"
 
 
-def _narrowed(scope: Scope) -> tuple[str, dict[str, object]]:
+def narrowed(scope: Scope) -> tuple[str, dict[str, object]]:
+    """SQL that narrows `i` and `j` (instance, project) to what a scope names of sources, and its parameters."""
     conditions = {"provider": "i.provider", "instance": "i.name", "project": "j.key"}
     given = {name: list(getattr(scope, name)) for name in conditions if getattr(scope, name)}
     return "".join(f" AND {conditions[name]} = ANY(:{name})" for name in given), dict(given)
 
 
 def _source_object(row: Row) -> Row:
-    budget = {
-        name: row.pop(name) for name in ("request_limit", "remaining", "reset_at", "blocked_until", "is_rejected")
-    }
     is_stale = row["stale"] is not None
     row["stale_reason"] = explain(row) if is_stale else None
-    del row["stale"]
-    has_budget = budget["is_rejected"] is not None
-    return row | {"is_stale": is_stale, "budget": budget if has_budget else None}
+    for name in ("stale", "resting_until", "scheduler_heard_at"):
+        del row[name]
+    budget, backfill = _taken(row, _BUDGET), _taken(row, _BACKFILL)
+    return row | {
+        "is_stale": is_stale,
+        "budget": None if budget["is_rejected"] is None else budget,
+        "backfill": None if backfill["state"] is None else backfill,
+    }
+
+
+def _taken(row: Row, names: tuple[str, ...]) -> Row:
+    """These columns as an object of their own; they leave the row."""
+    return {name: row.pop(name) for name in names}
 
 
 def _instant(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from sqlalchemy.orm import Session
 
+from shared.ghosts import IS_LIVE
 from shared.rows import Row, rows
 
 DURATION_BOUNDS = (30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)
@@ -39,10 +40,10 @@ _RUNS = f"""
     ) b JOIN pipelines p ON p.id = b.pipeline_id {_JOINS}
 """
 
-_ACTIVE = """
+_ACTIVE = f"""
     SELECT i.provider, b.status, count(*) AS builds
     FROM builds b JOIN pipelines p ON p.id = b.pipeline_id JOIN instances i ON i.id = p.instance_id
-    WHERE NOT b.is_finished GROUP BY 1, 2
+    WHERE {IS_LIVE} GROUP BY 1, 2
 """
 
 _BUDGETS = """
@@ -51,6 +52,19 @@ _BUDGETS = """
 """
 
 _DELIVERIES = "SELECT receiver AS channel, state AS result, count(*) AS messages FROM deliveries GROUP BY 1, 2"
+
+# Summed over sources: these come and go, and every label set is kept for ever.
+_ERRORS = """
+    SELECT i.name AS instance, e.kind, sum(e.seen) AS errors
+    FROM collector_errors e JOIN sources s ON s.id = e.source_id JOIN instances i ON i.id = s.instance_id
+    GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+# A source's fence grows with every claim, which is what begins a poll.
+_POLLS = """
+    SELECT i.name AS instance, sum(s.fence) AS polls
+    FROM sources s JOIN instances i ON i.id = s.instance_id GROUP BY 1 ORDER BY 1
+"""
 
 _PROCESSES = "SELECT kind, host, pid, extract(epoch FROM heartbeat_at) AS heartbeat_at FROM processes"
 
@@ -82,6 +96,16 @@ def budgets(session: Session) -> list[Row]:
 def deliveries(session: Session) -> list[Row]:
     """Messages by receiver and state."""
     return rows(session, _DELIVERIES)
+
+
+def collector_errors(session: Session) -> list[Row]:
+    """Errors of collecting by installation and kind."""
+    return rows(session, _ERRORS)
+
+
+def polls(session: Session) -> list[Row]:
+    """Polls begun by installation."""
+    return rows(session, _POLLS)
 
 
 def processes(session: Session) -> list[Row]:

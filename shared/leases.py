@@ -3,6 +3,7 @@
 Two schedulers (or more) are the normal case: there is no leader. Time here is the database's, never a process's.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shared import credentials
+from shared.collector_errors import ErrorKind
 from shared.errors import LeaseLost
 
 LEASE_SECONDS = 60
@@ -17,8 +20,12 @@ LEASE_SECONDS = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A source as it was when it was claimed; `fence` is this claim's number, greater than any before it."""
+    """A source as it was when it was claimed; `fence` is this claim's number, greater than any before it.
 
+    `lane` is the credential that its owner holds as well (`credentials.hold`), None where many may ask at once.
+    """
+
+    owner: str
     source_id: int
     fence: int
     instance_id: int
@@ -29,13 +36,16 @@ class Claim:
     baseline_at: datetime | None
     failures: int
     requested_at: datetime | None
+    lane: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How a poll ended: complete, failed (`error` says why), or broken off by our own stopping (neither).
 
-    `cursor` is where the next poll begins, None to leave it where it is.
+    `cursor` is where the next poll begins, None to leave it where it is; `credential` is the name of what was asked
+    with, and `interval_reason` says in words why the source is polled more rarely than every three minutes. `kind` is
+    what the error is counted as, None where it is counted already.
     """
 
     is_complete: bool
@@ -43,6 +53,9 @@ class Outcome:
     interval_seconds: float
     error: str | None = None
     cursor: dict[str, Any] | None = None
+    credential: str | None = None
+    interval_reason: str | None = None
+    kind: ErrorKind | None = None
 
 
 _CLAIM = text("""
@@ -57,8 +70,8 @@ _CLAIM = text("""
         lease_until = clock_timestamp() + make_interval(secs => :seconds)
     FROM due, instances i
     WHERE s.id = due.id AND i.id = s.instance_id
-    RETURNING s.id AS source_id, s.fence, s.instance_id, i.name AS instance, i.provider, s.scope, s.cursor,
-              s.baseline_at, s.failures, s.requested_at
+    RETURNING s.lease_owner AS owner, s.id AS source_id, s.fence, s.instance_id, i.name AS instance, i.provider,
+              s.scope, s.cursor, s.baseline_at, s.failures, s.requested_at
 """)
 
 _RENEW = text("""
@@ -69,7 +82,8 @@ _RENEW = text("""
 
 _RELEASE = text("""
     UPDATE sources
-    SET lease_owner = NULL, lease_until = NULL, interval_seconds = :interval,
+    SET lease_owner = NULL, lease_until = NULL, interval_seconds = :interval, interval_reason = :interval_reason,
+        credential = coalesce(CAST(:credential AS text), credential),
         cursor = coalesce(CAST(:cursor AS jsonb), cursor),
         failures = CASE WHEN :is_ok THEN 0 WHEN CAST(:error AS text) IS NULL THEN failures ELSE failures + 1 END,
         last_ok_at = CASE WHEN :is_ok THEN clock_timestamp() ELSE last_ok_at END,
@@ -90,10 +104,12 @@ _ABANDON = text("""
 """)
 
 
-def claim(session: Session, owner: str, instances: list[str], limit: int) -> list[Claim]:
+def claim(
+    session: Session, owner: str, instances: Sequence[str], limit: int, *, lane: str | None = None
+) -> list[Claim]:
     """Take at most `limit` due sources of these instances, longest due first; what another process locks is passed."""
-    given = {"owner": owner, "instances": instances, "limit": limit, "seconds": LEASE_SECONDS}
-    return [Claim(**row) for row in session.execute(_CLAIM, given).mappings()]
+    given = {"owner": owner, "instances": list(instances), "limit": limit, "seconds": LEASE_SECONDS}
+    return [Claim(**row, lane=lane) for row in session.execute(_CLAIM, given).mappings()]
 
 
 def renew(session: Session, held: Claim) -> None:
@@ -119,6 +135,8 @@ def release(session: Session, held: Claim, outcome: Outcome, cursor_json: str | 
             "error": outcome.error,
             "is_ok": outcome.is_complete,
             "cursor": cursor_json,
+            "credential": outcome.credential,
+            "interval_reason": outcome.interval_reason,
         },
     )
     if released is None:
@@ -127,4 +145,5 @@ def release(session: Session, held: Claim, outcome: Outcome, cursor_json: str | 
 
 def abandon(session: Session, owner: str) -> int:
     """Give back everything a stopping process still holds, due at once; its threads can write nothing any more."""
+    credentials.let_go(session, owner)
     return len(session.scalars(_ABANDON, {"owner": owner}).all())

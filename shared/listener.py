@@ -1,4 +1,4 @@
-"""Waits for the event log to grow. A notification only shortens the wait: the waiter reads from its cursor anyway."""
+"""Waits for a notification, of the event log by default. It only shortens a wait: whoever waits looks anyway."""
 
 import time
 
@@ -22,7 +22,8 @@ class Listener:
     growing pauses. What happened while it was not connected is not known, so a new connection counts as a wake-up.
     """
 
-    def __init__(self, url: str, *, application: str) -> None:
+    def __init__(self, url: str, *, application: str, channel: str = CHANNEL) -> None:
+        self._channel = channel
         self._url = libpq_url(url)
         self._application = f"observatory {application} listener"
         self._connection: psycopg.Connection | None = None
@@ -69,7 +70,7 @@ class Listener:
             tcp_user_timeout=20_000,
         )
         try:
-            connection.execute(f"LISTEN {CHANNEL}")
+            connection.execute(f"LISTEN {self._channel}")
         except psycopg.Error:
             connection.close()
             raise

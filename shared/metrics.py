@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
+from shared.ghosts import IS_LIVE
 from shared.queries import BuildFilter, build_conditions, list_builds
 from shared.reading import plan_by_values
 from shared.rows import Row, as_int, rows
@@ -19,7 +20,7 @@ FORMULA = {
     "failure_rate": "(failed + timed_out) / (succeeded + failed + timed_out)",
     "duration_seconds": "over the builds of the window that succeeded, failed or timed out and have a duration",
     "window": "builds whose queued_at is at or after since and before until, each by its latest attempt",
-    "active": "builds that are not finished now, whenever they were queued",
+    "active": "builds that are not finished now, whenever they were queued; stale are open ones not to be believed",
     "last_build": "the build with the newest queued_at, whether in the window or not",
 }
 """How each figure comes about, in words; an answer carries it."""
@@ -140,9 +141,15 @@ def _sums(conditions: list[str], frame: Window) -> str:
 
 def _active(session: Session, conditions: list[str], parameters: dict[str, object]) -> Row:
     where = " AND ".join(["NOT b.is_finished", *conditions])
-    statement = f"SELECT b.status, count(*) AS builds FROM builds b WHERE {where} GROUP BY b.status"
-    by_status = {str(row["status"]): as_int(row["builds"]) for row in rows(session, statement, parameters)}
-    return {"builds": sum(by_status.values()), "by_status": dict(sorted(by_status.items()))}
+    statement = f"""
+        SELECT b.status, count(*) FILTER (WHERE {IS_LIVE}) AS live, count(*) AS builds
+        FROM builds b JOIN pipelines p ON p.id = b.pipeline_id WHERE {where} GROUP BY b.status
+    """
+    found = rows(session, statement, parameters)
+    by_status = {str(row["status"]): as_int(row["live"]) for row in found if row["live"]}
+    active = sum(by_status.values())
+    stale = sum(as_int(row["builds"]) for row in found) - active
+    return {"builds": active, "by_status": dict(sorted(by_status.items())), "stale": stale}
 
 
 def _figures(row: Row) -> Row:

@@ -97,7 +97,8 @@ class Instance(Base):
 class Credential(Base):
     """A provider's request budget for one credential (or for none), known by fingerprint; never the secret.
 
-    `lease_owner` is the process that asks with it, where the provider wants one request at a time.
+    `lease_owner` is the process that asks with it, where the provider wants one request at a time. `window_seconds` is
+    what `request_limit` is for; `strikes` counts refusals in a row that did not say when to come back.
     """
 
     __tablename__ = "credentials"
@@ -112,6 +113,8 @@ class Credential(Base):
     updated_at: Mapped[datetime] = _now()
     lease_owner: Mapped[str | None]
     lease_until: Mapped[datetime | None]
+    window_seconds: Mapped[int | None] = mapped_column(Integer)
+    strikes: Mapped[int] = mapped_column(Integer, server_default=text("0"))
 
 
 class Source(Base):
@@ -141,7 +144,7 @@ class Source(Base):
     instance_id: Mapped[int] = mapped_column(ForeignKey("instances.id"))
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"), server_default=text("1"))
     scope: Mapped[str]
-    origin: Mapped[str] = mapped_column(server_default=text("'config'"), comment="config | added")
+    origin: Mapped[str] = mapped_column(server_default=text("'config'"), comment="config | added | found")
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     interval_seconds: Mapped[float] = mapped_column(server_default=text("60"))
     next_poll_at: Mapped[datetime] = _now()
@@ -372,7 +375,10 @@ class Stream(Base):
 
 
 class Process(Base):
-    """A heartbeat a few seconds old says that this process lives."""
+    """A heartbeat a few seconds old says that this process lives.
+
+    `reload_outcome` is what came of reading the configuration again: its mistakes, and what has to wait for a restart.
+    """
 
     __tablename__ = "processes"
 
@@ -383,6 +389,9 @@ class Process(Base):
     version: Mapped[str]
     started_at: Mapped[datetime] = _now()
     heartbeat_at: Mapped[datetime] = _now()
+    reload_asked_at: Mapped[datetime | None]
+    reloaded_at: Mapped[datetime | None]
+    reload_outcome: Mapped[dict[str, Any] | None]
 
 
 class Key(Base):
@@ -601,7 +610,8 @@ class Watch(Base):
 class Backfill(Base):
     """The past of one source being collected, newest first: from `until` back to `since`; `reached` is how far it is.
 
-    waiting -> running -> done | cancelled.
+    `place` is where it stands between `since` and `reached`, in the collector's own words, for those that cannot go by
+    time alone. waiting -> running -> done | cancelled.
     """
 
     __tablename__ = "backfills"
@@ -615,6 +625,7 @@ class Backfill(Base):
     since: Mapped[datetime]
     until: Mapped[datetime]
     reached: Mapped[datetime]
+    place: Mapped[str | None]
     state: Mapped[str] = mapped_column(server_default=text("'waiting'"))
     builds: Mapped[int] = mapped_column(server_default=text("0"))
     requests: Mapped[int] = mapped_column(server_default=text("0"))
@@ -662,7 +673,7 @@ class Compared(Base):
 
 
 class Health(Base):
-    """How a part of ourselves stands; a change of `status` is an event of the log, told once."""
+    """How a part of ourselves stands, and when it was last heard of; a change of `status` is an event, told once."""
 
     __tablename__ = "health"
 
@@ -671,4 +682,5 @@ class Health(Base):
     status: Mapped[str]
     version: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     since: Mapped[datetime] = _now()
+    heard_at: Mapped[datetime] = _now()
     reason: Mapped[str | None]

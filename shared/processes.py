@@ -1,6 +1,7 @@
 """Which processes of ours live: a heartbeat row each, and the leases of those that died on this machine."""
 
 import os
+import signal
 import socket
 import uuid
 from importlib.metadata import version
@@ -63,6 +64,18 @@ def free_leases_of_the_dead(session: Session, identity: Identity) -> int:
     holders = session.scalars(_HOLDERS, {"here": identity.machine}).all()
     dead = [holder for holder in holders if holder != identity.id and not _lives(holder)]
     return sum(leases.abandon(session, holder) + log_requests.abandon(session, holder) for holder in dead)
+
+
+def signal_here(holder: str, number: signal.Signals) -> bool:
+    """Signal a process of ours by its identity; False when it is not on this machine, gone, or another user's."""
+    machine, pid, _, _ = holder.rsplit("/", 3)
+    if machine != _machine(socket.gethostname()) or not _lives(holder):
+        return False
+    try:
+        os.kill(int(pid), number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
 
 
 def _lives(holder: str) -> bool:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from sqlalchemy.orm import Session
 
+from shared.ghosts import STALE_SINCE
 from shared.reading import plan_by_values
 from shared.rows import Row, as_int, rows
 from shared.scope import Scope, pipelines_in
@@ -23,11 +24,11 @@ __all__ = [
     "list_builds",
 ]
 
-BUILD_COLUMNS = """
+BUILD_COLUMNS = f"""
     b.id, i.provider, i.name AS instance, j.key AS project, b.pipeline_id, b.pipeline_name, r.name AS repository,
     b.external_id, b.number, b.attempt, b.status, b.raw_status, b.is_unstable, b.branch, b.commit_sha,
     b.commit_message, b.author, b.event, b.queued_at, b.started_at, b.finished_at, b.duration_seconds,
-    b.queued_seconds, b.progress, b.web_url, b.recorded_at
+    b.queued_seconds, b.progress, b.web_url, b.recorded_at, {STALE_SINCE} AS stale_since
 """
 
 BUILD_JOINS = """

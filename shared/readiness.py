@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shared.health import HEARD_AT
+
 HEARTBEAT_SECONDS = 30
 """A scheduler that has not been heard of for longer is not collecting."""
 
@@ -13,7 +15,10 @@ _API = text("""
     SELECT count(*) FROM processes
     WHERE kind = 'api' AND heartbeat_at > now() - make_interval(secs => :seconds)
 """)
-_HEARTBEAT = text("SELECT extract(epoch FROM now() - max(heartbeat_at)) FROM processes WHERE kind = 'scheduler'")
+_HEARTBEAT = text(f"""
+    SELECT extract(epoch FROM now() - max(heartbeat_at)) AS age, extract(epoch FROM now() - {HEARD_AT}) AS ended_age
+    FROM processes WHERE kind = 'scheduler'
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +40,10 @@ def check_schema(session: Session, head: str) -> Check:
 
 def check_scheduler(session: Session) -> Check:
     """Whether a scheduler was heard of lately, by the database's clock."""
-    age = session.scalar(_HEARTBEAT)
+    age, ended_age = session.execute(_HEARTBEAT).one()
     if age is None:
-        return Check(is_ok=False, detail="no scheduler has ever started: run observatory scheduler")
+        words = "has ever started" if ended_age is None else f"runs, the last one ended {max(0, int(ended_age))} s ago"
+        return Check(is_ok=False, detail=f"no scheduler {words}: run observatory scheduler")
     words = f"last heard of {max(0, int(age))} s ago"
     if age > HEARTBEAT_SECONDS:
         return Check(is_ok=False, detail=f"{words}, more than {HEARTBEAT_SECONDS} s: builds are not collected")

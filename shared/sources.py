@@ -7,8 +7,9 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shared import watches
 from shared.assignment import assign_pipelines, project_ids, record_projects
-from shared.config.settings import Config, ProviderSettings, project_for
+from shared.config.settings import Config, ProjectSettings, ProviderSettings, project_for
 from shared.errors import ObservatoryError
 
 
@@ -31,17 +32,29 @@ def sync(session: Session, config: Config, now: datetime) -> None:
     A source that is no longer configured becomes inactive and keeps its builds; one added by hand stays as it is.
     Projects are assigned anew to every source and pipeline, because patterns may have changed.
     """
-    # Two schedulers starting at once take turns; the lock ends with the transaction, so a proxy may pool us.
-    session.execute(text("SELECT pg_advisory_xact_lock(hashtext('observatory sources'))"))
+    lock(session)
     record_projects(session, config.projects)
     _record_instances(session, config.providers)
     _record_sources(session, config, now)
-    _assign_sources(session, config)
-    assign_pipelines(session, config.projects)
+    watches.sync(session, config.providers)
+    _rest_unwatched(session, config)
+    assign(session, config.projects)
+
+
+def lock(session: Session) -> None:
+    """Be the only one who changes what is watched, until the transaction ends (so a proxy may pool us)."""
+    session.execute(text("SELECT pg_advisory_xact_lock(hashtext('observatory sources'))"))
+
+
+def assign(session: Session, projects: Sequence[ProjectSettings]) -> None:
+    """Put every source and pipeline into the project its patterns say."""
+    _assign_sources(session, projects)
+    assign_pipelines(session, projects)
 
 
 def add(session: Session, provider: ProviderSettings, scope: str, config: Config, now: datetime) -> int:
     """Save one source by hand and return its id; one that was inactive is polled again."""
+    lock(session)
     record_projects(session, config.projects)
     _record_instances(session, (provider,))
     key = project_for(config.projects, provider.name, scope)
@@ -50,7 +63,8 @@ def add(session: Session, provider: ProviderSettings, scope: str, config: Config
             INSERT INTO sources (instance_id, scope, project_id, origin, next_poll_at)
             SELECT instances.id, :scope, :project, 'added', :now FROM instances WHERE instances.name = :instance
             ON CONFLICT (instance_id, scope) DO UPDATE
-            SET is_active = true, next_poll_at = least(sources.next_poll_at, excluded.next_poll_at),
+            SET is_active = true, archived_at = NULL,
+                next_poll_at = least(sources.next_poll_at, excluded.next_poll_at),
                 cursor = CASE WHEN sources.is_active THEN sources.cursor ELSE '{}' END,
                 baseline_at = CASE WHEN sources.is_active THEN sources.baseline_at END,
                 origin = CASE WHEN sources.is_active THEN sources.origin ELSE 'added' END
@@ -109,8 +123,6 @@ def _record_instances(session: Session, providers: Sequence[ProviderSettings]) -
 
 
 def _record_sources(session: Session, config: Config, now: datetime) -> None:
-    watched = sorted({(provider.name, scope) for provider in config.providers for scope in provider.watch})
-    wanted = {"names": [name for name, _ in watched], "scopes": [scope for _, scope in watched], "now": now}
     session.execute(
         text("""
             INSERT INTO sources (instance_id, scope, origin, next_poll_at)
@@ -119,13 +131,16 @@ def _record_sources(session: Session, config: Config, now: datetime) -> None:
             JOIN instances ON instances.name = wanted.name
             ON CONFLICT (instance_id, scope) DO UPDATE
             -- One that was not watched for a while begins anew: what happened meanwhile is the past and alerts nobody.
-            SET origin = 'config', is_active = true,
+            SET origin = 'config', is_active = true, archived_at = NULL,
                 cursor = CASE WHEN sources.is_active THEN sources.cursor ELSE '{}' END,
                 baseline_at = CASE WHEN sources.is_active THEN sources.baseline_at END
             WHERE sources.origin <> 'config' OR NOT sources.is_active
         """),
-        wanted,
+        _wanted(config) | {"now": now},
     )
+
+
+def _rest_unwatched(session: Session, config: Config) -> None:
     session.execute(
         text("""
             UPDATE sources SET is_active = false
@@ -135,11 +150,17 @@ def _record_sources(session: Session, config: Config, now: datetime) -> None:
                   SELECT FROM unnest(CAST(:names AS text[]), CAST(:scopes AS text[])) AS wanted (name, scope)
                   WHERE wanted.name = instances.name AND wanted.scope = sources.scope)
         """),
-        {"names": wanted["names"], "scopes": wanted["scopes"]},
+        _wanted(config),
     )
 
 
-def _assign_sources(session: Session, config: Config) -> None:
+def _wanted(config: Config) -> dict[str, object]:
+    """The sources that are named one by one."""
+    named = sorted({(provider.name, scope) for provider in config.providers for scope in provider.scopes})
+    return {"names": [name for name, _ in named], "scopes": [scope for _, scope in named]}
+
+
+def _assign_sources(session: Session, projects: Sequence[ProjectSettings]) -> None:
     ids = project_ids(session)
     rows = session.execute(
         text("""
@@ -155,6 +176,6 @@ def _assign_sources(session: Session, config: Config) -> None:
         """),
         {
             "ids": [row.id for row in rows],
-            "projects": [ids[project_for(config.projects, row.instance, row.scope)] for row in rows],
+            "projects": [ids[project_for(projects, row.instance, row.scope)] for row in rows],
         },
     )

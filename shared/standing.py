@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shared.ghosts import IS_LIVE
+
 ALIVE_WITHIN = timedelta(seconds=30)
 """A heartbeat comes every few seconds; one older than this is of a process that is gone or stands still."""
 
@@ -14,7 +16,7 @@ FORGOTTEN_AFTER = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class ProcessState:
-    """One process that told of itself within the last day."""
+    """One process that told of itself within the last day; `mistakes` are those of a file it did not take."""
 
     kind: str
     host: str
@@ -23,6 +25,7 @@ class ProcessState:
     started_at: datetime
     heartbeat_at: datetime
     is_alive: bool
+    mistakes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +91,35 @@ _ASIDE = """
 """
 
 
+@dataclass(frozen=True, slots=True)
+class ParkedReceipts:
+    """Webhooks of one installation that nobody could process, for one reason."""
+
+    instance: str
+    reason: str
+    receipts: int
+    last_received_at: datetime
+
+
+def parked_receipts(session: Session, *, most: int) -> tuple[ParkedReceipts, ...]:
+    """Webhooks that were given up, by installation and reason, the latest first; `most` reasons."""
+    rows = session.execute(
+        text("""
+            SELECT i.name, coalesce(r.reason, 'no reason was noted'), count(*), max(r.last_received_at)
+            FROM receipts r JOIN instances i ON i.id = r.instance_id WHERE r.state = 'parked'
+            GROUP BY 1, 2 ORDER BY max(r.last_received_at) DESC, 1, 2 LIMIT :most
+        """),
+        {"most": most},
+    )
+    return tuple(ParkedReceipts(*row) for row in rows)
+
+
 def processes(session: Session, now: datetime) -> tuple[ProcessState, ...]:
     """Every process with a heartbeat of the last day, by kind; the newest first."""
     rows = session.execute(
         text("""
-            SELECT kind, host, pid, version, started_at, heartbeat_at, heartbeat_at > :alive_since
+            SELECT kind, host, pid, version, started_at, heartbeat_at, heartbeat_at > :alive_since,
+                   coalesce(jsonb_array_length(reload_outcome -> 'mistakes'), 0)
             FROM processes WHERE heartbeat_at > :since
             ORDER BY kind, heartbeat_at DESC, id
         """),
@@ -104,8 +131,9 @@ def processes(session: Session, now: datetime) -> tuple[ProcessState, ...]:
 def build_counts(session: Session, since: datetime) -> BuildCounts:
     """How many builds run and wait now, whenever they began, and how those queued since then ended."""
     rows = session.execute(
-        text("""
-            SELECT status, count(*) FROM builds WHERE NOT is_finished AND status = ANY(:open) GROUP BY status
+        text(f"""
+            SELECT b.status, count(*) FROM builds b JOIN pipelines p ON p.id = b.pipeline_id
+            WHERE {IS_LIVE} AND b.status = ANY(:open) GROUP BY b.status
             UNION ALL
             SELECT status, count(*) FROM builds
             WHERE queued_at >= :since AND NOT status = ANY(:open) GROUP BY status

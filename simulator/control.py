@@ -8,6 +8,7 @@ import orjson
 
 from simulator.exchange import Answer, Request, json_answer
 from simulator.faults import FaultKind, parse_fault
+from simulator.hooks import parse_hooks
 
 if TYPE_CHECKING:
     from simulator.server import Simulator
@@ -102,6 +103,16 @@ def _set_budget(simulator: "Simulator", request: Request) -> object:
     return {"used": used}
 
 
+def _hooks(simulator: "Simulator", _request: Request) -> object:
+    return simulator.hooks.report()
+
+
+def _set_hooks(simulator: "Simulator", request: Request) -> object:
+    """Where webhooks go from now on and how badly they arrive; see `hooks.parse_hooks`."""
+    simulator.hooks.send_to(*parse_hooks(_content(request)))
+    return simulator.hooks.report()
+
+
 def _index(simulator: "Simulator", _request: Request) -> object:
     return simulator.urls()
 
@@ -118,4 +129,6 @@ _ACTIONS: dict[tuple[str, str], Callable[["Simulator", Request], object]] = {
     ("GET", "/clock"): _clock,
     ("POST", "/clock"): _set_clock,
     ("POST", "/budget"): _set_budget,
+    ("GET", "/hooks"): _hooks,
+    ("POST", "/hooks"): _set_hooks,
 }

@@ -65,6 +65,7 @@ class Repository:
     created_at: datetime
     default_branch: str = "main"
     is_private: bool = False
+    is_archived: bool = False
 
     def name_at(self, now: datetime) -> str:
         """What it is called at `now`."""

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from types import TracebackType
 from typing import Self
@@ -12,17 +13,22 @@ from typing import Self
 from shared.clock import utc_now
 from simulator.clock import SimulatedClock
 from simulator.control import PREFIX, control
+from simulator.crowd import Crowd
 from simulator.downloads import Downloads, Elsewhere
 from simulator.exchange import Answer, Request
 from simulator.faults import Dialect, Fault, Faults, answer_under, parse_fault
+from simulator.github import hooks as github_hooks
 from simulator.github.lists import Caps
 from simulator.github.resources import GitHubSettings
 from simulator.github.service import GitHub
 from simulator.github.words import words_for
+from simulator.gitlab import hooks as gitlab_hooks
 from simulator.gitlab.ledger import read_gitlab_ledger
 from simulator.gitlab.service import GitLab
 from simulator.gitlab.service import GitLabSettings as FakeGitLabSettings
 from simulator.gitlab.world import GitLabWorld
+from simulator.hooks import Happenings, Hooks
+from simulator.jenkins import hooks as jenkins_hooks
 from simulator.jenkins.builds import Controller
 from simulator.jenkins.ledger import read_ledger as read_jenkins_ledger
 from simulator.jenkins.service import USER, Jenkins, JenkinsSettings
@@ -93,6 +99,7 @@ class Simulator:
         self.clock = SimulatedClock(now or utc_now(), speed)
         self.world = World(seed, plan, epoch or self.clock.now())
         self.faults = Faults()
+        self.crowd = Crowd()
         self.token = TOKEN if tokens is None else next(iter(tokens), TOKEN)
         self._lock = threading.Lock()
         self._requests: deque[Record] = deque(maxlen=KEPT_REQUESTS)
@@ -118,6 +125,7 @@ class Simulator:
         self.slack = Slack()
         users = {f"{USER}:{TOKEN}": frozenset[str]()}
         self.jenkins = Jenkins(Controller(seed, plan, self.world.epoch), JenkinsSettings(users))
+        self.hooks = Hooks(seed, self.clock.now, self._happenings())
 
     @property
     def url(self) -> str:
@@ -226,6 +234,7 @@ class Simulator:
 
     def close(self) -> None:
         """End every connection and free the ports."""
+        self.hooks.close()
         for listener in self._listeners.values():
             listener.close()
 
@@ -239,13 +248,23 @@ class Simulator:
         if error is None and self._failures:
             raise RuntimeError(f"the simulator itself failed: {'; '.join(self._failures)}")
 
+    def _happenings(self) -> dict[str, Happenings]:
+        """What each site's webhooks tell of."""
+        root = self.jenkins.settings.root_url
+        return {
+            "github": partial(github_hooks.happenings, self.world, self.url),
+            "gitlab": partial(gitlab_hooks.happenings, self.gitlab.world, self.gitlab_url),
+            "jenkins": partial(jenkins_hooks.happenings, self.jenkins.controller, root),
+        }
+
     def _responder(self, dialect: Dialect) -> Callable[[Request], Answer]:
         def respond(request: Request) -> Answer:
             if request.path.startswith(PREFIX):
                 return control(self, request)
             now = self.clock.now()
             fault = self.faults.take(dialect.name, request)
-            answer = answer_under(fault, dialect, request, now, self.elsewhere_url)
+            with self.crowd.joined(dialect.name, request.credential):
+                answer = answer_under(fault, dialect, request, now, self.elsewhere_url)
             self._record(dialect.name, request, answer.status, fault, now)
             return answer
 

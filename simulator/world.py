@@ -36,7 +36,9 @@ class World:
         self._tell = lru_cache(maxsize=remembered)(self._tell_run)
 
     def slots(self, repository: Repository, now: datetime) -> Sequence[int]:
-        """The slots whose runs exist at `now`, newest first."""
+        """The slots whose runs exist at `now`, newest first; a repository of an estate has none."""
+        if repository.index < 0:
+            return ()
         spacing = self.profile.spacing_seconds[repository.index]
         newest = int((now - self.begins_at).total_seconds() // spacing)
         if self.profile.slots is not None:

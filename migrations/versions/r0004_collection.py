@@ -23,6 +23,7 @@ def upgrade() -> None:
     _errors()
     _ranges()
     _health()
+    _reloads()
 
 
 def _known_sources() -> None:
@@ -41,6 +42,8 @@ def _known_sources() -> None:
     )
     op.add_column("credentials", sa.Column("lease_owner", sa.Text(), nullable=True))
     op.add_column("credentials", sa.Column("lease_until", INSTANT, nullable=True))
+    op.add_column("credentials", sa.Column("window_seconds", sa.Integer(), nullable=True))
+    op.add_column("credentials", sa.Column("strikes", sa.Integer(), server_default=ZERO, nullable=False))
     op.add_column("events", sa.Column("via", sa.Text(), nullable=True))
     op.create_index("ix_events_recorded_at", "events", ["recorded_at"], postgresql_using="brin")
 
@@ -131,6 +134,7 @@ def _backfills() -> None:
         sa.Column("since", INSTANT, nullable=False),
         sa.Column("until", INSTANT, nullable=False),
         sa.Column("reached", INSTANT, nullable=False),
+        sa.Column("place", sa.Text(), nullable=True),
         sa.Column("state", sa.Text(), server_default=sa.text("'waiting'"), nullable=False),
         sa.Column("builds", sa.BigInteger(), server_default=ZERO, nullable=False),
         sa.Column("requests", sa.BigInteger(), server_default=ZERO, nullable=False),
@@ -203,13 +207,25 @@ def _health() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), server_default=ZERO, nullable=False),
         sa.Column("since", INSTANT, server_default=NOW, nullable=False),
+        sa.Column("heard_at", INSTANT, server_default=NOW, nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_health")),
         sa.UniqueConstraint("subject", name=op.f("uq_health_subject")),
     )
 
 
+def _reloads() -> None:
+    """A process is asked to read its configuration again, and says what came of it."""
+    op.alter_column("sources", "origin", comment="config | added | found", existing_comment="config | added")
+    op.add_column("processes", sa.Column("reload_asked_at", INSTANT, nullable=True))
+    op.add_column("processes", sa.Column("reloaded_at", INSTANT, nullable=True))
+    op.add_column("processes", sa.Column("reload_outcome", postgresql.JSONB(), nullable=True))
+
+
 def downgrade() -> None:
+    for column in ("reload_outcome", "reloaded_at", "reload_asked_at"):
+        op.drop_column("processes", column)
+    op.alter_column("sources", "origin", comment="config | added", existing_comment="config | added | found")
     for table in (
         "health",
         "compared",
@@ -225,7 +241,7 @@ def downgrade() -> None:
         op.drop_column("branches", column)
     op.drop_index("ix_events_recorded_at", "events")
     op.drop_column("events", "via")
-    for column in ("lease_until", "lease_owner"):
+    for column in ("strikes", "window_seconds", "lease_until", "lease_owner"):
         op.drop_column("credentials", column)
     op.drop_index("uq_sources_instance_id_external_id", "sources")
     for column in ("interval_reason", "credential", "archived_at", "pattern", "external_id"):

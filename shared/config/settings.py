@@ -14,9 +14,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 
 from shared.config.files import Origins, overlay_environment, read_toml
 from shared.config.mistakes import Mistakes, did_you_mean
+from shared.config.patterns import finder, is_exclusion, is_pattern
 from shared.config.secrets import is_secret
 from shared.config.tables import TableReader
 from shared.errors import ConfigError
+from shared.secret import SecretSource
+from shared.signatures import what_is_wrong
 
 DEFAULT_PROJECT = "default"
 
@@ -190,7 +193,69 @@ class ProviderSettings(Settings):
     kind: str = Field(description="the kind of CI system")
     name: Name = Field(description="the name of this installation, unique")
     base_url: HttpUrl = Field(description="the address of its API")
-    watch: tuple[str, ...] = Field((), description="what to collect from it")
+    watch: tuple[str, ...] = Field((), description="what to collect from it; `*` finds more, `!` leaves out")
+    webhook_secret: SecretSource = Field(
+        default_factory=SecretSource, description="proves that a webhook comes from it; none takes no webhooks"
+    )
+    webhook_previous_secret: SecretSource = Field(
+        default_factory=SecretSource, description="the secret before, taken as well while it is being replaced"
+    )
+
+    @field_validator("webhook_secret", "webhook_previous_secret")
+    @classmethod
+    def _can_prove(cls, source: SecretSource, info: ValidationInfo) -> SecretSource:
+        secret = source.read()
+        problem = what_is_wrong(info.data.get("kind", ""), secret.get_secret_value()) if secret else None
+        if problem:
+            raise ValueError(f"names a secret that cannot be used: {problem}")
+        return source
+
+    @field_validator("webhook_previous_secret")
+    @classmethod
+    def _has_a_successor(cls, previous: SecretSource, info: ValidationInfo) -> SecretSource:
+        if previous != SecretSource() and info.data.get("webhook_secret") == SecretSource():
+            raise ValueError("stands beside webhook_secret, which is missing; name the new secret there")
+        return previous
+
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The secrets webhooks are believed by, read anew; raises SecretUnavailable."""
+        found = (source.read() for source in (self.webhook_secret, self.webhook_previous_secret))
+        return tuple(secret.get_secret_value() for secret in found if secret is not None)
+
+    @field_validator("watch")
+    @classmethod
+    def _excludes_from_something(cls, watch: tuple[str, ...]) -> tuple[str, ...]:
+        exclusions = [entry for entry in watch if is_exclusion(entry)]
+        if exclusions and not any(map(is_pattern, watch)):
+            raise ValueError(f'"{exclusions[0]}" leaves out what a pattern finds, and there is none, such as "owner/*"')
+        return watch
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The sources that are named one by one."""
+        return tuple(entry for entry in self.watch if not is_exclusion(entry) and not is_pattern(entry))
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The entries that stand for whatever they match at the provider."""
+        return tuple(filter(is_pattern, self.watch))
+
+    @property
+    def exclusions(self) -> tuple[str, ...]:
+        """The globs of what the patterns leave out, without their `!`."""
+        return tuple(entry.removeprefix("!") for entry in self.watch if is_exclusion(entry))
+
+    def watches(self, scope: str) -> bool:
+        """Whether the configuration asks for this source, by its name or by a pattern."""
+        return scope in self.scopes or finder(self.patterns, self.exclusions, scope) is not None
+
+
+class WebhookSettings(ProviderSettings):
+    """`[[providers]]` as a process sees it that only takes webhooks: it needs no token and knows no kind's own keys."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    base_url: HttpUrl = Field("", description="the address of its API")
 
 
 class ReceiverSettings(Settings):

@@ -5,21 +5,42 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 
 _SHORTEST = timedelta(seconds=1)
 _UNTOLD = timedelta(seconds=60)
 _LONGEST = timedelta(hours=24)
 _LIMIT_WORDS = re.compile(r"rate limit|abuse detection|retry later|too many requests", re.IGNORECASE)
+_ABUSE_WORDS = re.compile(r"abuse", re.IGNORECASE)
+_HOUR_SECONDS = 3600
+_MINUTE_SECONDS = 60
 _LATEST_EPOCH = 4_102_444_800  # 2100-01-01: beyond it a number is no instant
+
+
+class Limit(StrEnum):
+    """Which limit an answer speaks of, as a sentence begins with it."""
+
+    PRIMARY = "rate limit, every request of its window is spent"
+    SECONDARY = "secondary rate limit, too much was asked at once"
+    ABUSE = "abuse limit, the provider suspects misuse"
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How many requests a credential has left until `reset_at` (in our clock); unknown parts are None."""
+    """How many requests a credential has left until `reset_at` (in our clock); unknown parts are None.
+
+    `window_seconds` is the length of what `limit` is for: GitHub counts by the hour, GitLab by the minute.
+    """
 
     limit: int | None
     remaining: int | None
     reset_at: datetime | None
+    window_seconds: int = _HOUR_SECONDS
+
+    @property
+    def limit_an_hour(self) -> int | None:
+        """The limit as if it were for an hour, to compare providers by."""
+        return None if self.limit is None else self.limit * _HOUR_SECONDS // self.window_seconds
 
 
 def read_budget(headers: Mapping[str, str], now: datetime) -> Budget | None:
@@ -30,7 +51,21 @@ def read_budget(headers: Mapping[str, str], now: datetime) -> Budget | None:
     limit, remaining = _number(_named(headers, "limit")), _number(_named(headers, "remaining"))
     if limit is None and remaining is None:
         return None
-    return Budget(limit, remaining, _reset(headers, now))
+    is_gitlabs = "ratelimit-limit" in headers or "ratelimit-remaining" in headers
+    return Budget(limit, remaining, _reset(headers, now), _MINUTE_SECONDS if is_gitlabs else _HOUR_SECONDS)
+
+
+def which_limit(headers: Mapping[str, str], message: str) -> Limit:
+    """Which limit a refusal speaks of: a spent budget says so in its headers, abuse in its words, the rest is haste."""
+    if _named(headers, "remaining") == "0":
+        return Limit.PRIMARY
+    return Limit.ABUSE if _ABUSE_WORDS.search(message) else Limit.SECONDARY
+
+
+def is_told(headers: Mapping[str, str]) -> bool:
+    """Whether a refusal says when to come back; else `pause` is a guess, to be doubled while the refusal repeats."""
+    is_spent = _named(headers, "remaining") == "0" and _number(_named(headers, "reset")) is not None
+    return "retry-after" in headers or is_spent
 
 
 def pause(status: int, headers: Mapping[str, str], message: str, now: datetime) -> datetime | None:

@@ -13,8 +13,9 @@ from shared.errors import (
     RateLimited,
     Unauthorized,
     Unavailable,
+    Unprocessable,
 )
-from shared.http.rate_limit import pause
+from shared.http.rate_limit import is_told, pause, which_limit
 
 _LONGEST_QUOTE = 200
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd]+")
@@ -38,8 +39,9 @@ def refusal(
     said = quoted(body)
     retry_at = pause(status, headers, said, now)
     if retry_at is not None:
+        limit = f"{which_limit(headers, said)} ({status}{_colon(said)})"
         return RateLimited(
-            f"{where}: rate limit ({status}{_colon(said)}); asked again after {retry_at:%H:%M:%SZ}", retry_at
+            f"{where}: {limit}; asked again after {retry_at:%H:%M:%SZ}", retry_at, is_told=is_told(headers)
         )
     if status in (401, 403):
         error = CredentialRefused if status == 401 and not is_anonymous else Unauthorized
@@ -50,7 +52,8 @@ def refusal(
     if status >= 500 or status == 408:
         trouble = Unavailable if "retry-after" in headers else PassingTrouble
         return trouble(f"{where}: the provider has a problem of its own ({status}{_colon(said)}); asked again later")
-    return MalformedPayload(f"{where}: refused the request ({status}{_colon(said)})")
+    kind = Unprocessable if status == 422 else MalformedPayload
+    return kind(f"{where}: refused the request ({status}{_colon(said)})")
 
 
 def quoted(body: bytes) -> str:

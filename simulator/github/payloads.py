@@ -1,7 +1,7 @@
 """Runs, attempts, jobs, workflows, repositories and people as GitHub's JSON: the same keys, types and address forms."""
 
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from simulator.github.words import words_for
 from simulator.history import Attempt, Commit, Job, Person, Phase, Repository, Run, State, Workflow, job_state_at
+from simulator.lineage import Link
 
 Json = Mapping[str, object]
 
@@ -161,7 +162,7 @@ def full_repository(view: View, subject: Repository) -> Json:
         "has_discussions": False,
         "forks_count": 1,
         "mirror_url": None,
-        "archived": False,
+        "archived": subject.is_archived,
         "disabled": False,
         "open_issues_count": 7,
         "license": None,
@@ -247,6 +248,47 @@ def run(
         "head_commit": _head_commit(subject.commit),
         "repository": here,
         "head_repository": _head_repository(view, subject, here),
+    }
+
+
+def compared(view: View, subject: Repository, links: Sequence[Link], shown: Sequence[Link], base: str) -> Json:
+    """A comparison of two commits: all `links` counted, a page of them `shown`, oldest first; files are left out."""
+    url = f"{view.base}/repos/{subject.full_name_at(view.now)}"
+    head = links[-1].commit.sha if links else base
+    return {
+        "url": f"{url}/compare/{base}...{head}",
+        "html_url": f"{view.base}/{subject.full_name_at(view.now)}/compare/{base}...{head}",
+        "base_commit": {"sha": base, "url": f"{url}/commits/{base}"},
+        "merge_base_commit": {"sha": base, "url": f"{url}/commits/{base}"},
+        "status": "ahead" if links else "identical",
+        "ahead_by": len(links),
+        "behind_by": 0,
+        "total_commits": len(links),
+        "commits": [_compared_commit(url, link) for link in shown],
+        "files": [],
+    }
+
+
+def _compared_commit(url: str, link: Link) -> Json:
+    commit = link.commit
+    author = {
+        "name": commit.author.name,
+        "email": f"{commit.author.id}@users.example",
+        "date": stamp(commit.committed_at),
+    }
+    parents = [] if link.parent is None else [link.parent]
+    return {
+        "sha": commit.sha,
+        "node_id": f"C_{commit.sha[:12]}",
+        "commit": {
+            "author": author,
+            "committer": author,
+            "message": commit.message,
+            "tree": {"sha": commit.tree, "url": f"{url}/git/trees/{commit.tree}"},
+            "comment_count": 0,
+        },
+        "url": f"{url}/commits/{commit.sha}",
+        "parents": [{"sha": sha, "url": f"{url}/commits/{sha}"} for sha in parents],
     }
 
 

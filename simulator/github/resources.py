@@ -12,6 +12,7 @@ from simulator.exchange import Answer, Request, json_answer, text_answer
 from simulator.github import answers, lists, payloads
 from simulator.github.payloads import View
 from simulator.history import Attempt, Repository, Run, attempts_at, jobs_at, phase_at, state_at
+from simulator.lineage import between, lineage
 from simulator.world import World
 
 
@@ -118,6 +119,19 @@ class Resources:
         link = lists.link_header(self._base + address, call.request.query, window, reachable)
         answer = json_answer(200, content)
         return answer.with_headers(Link=link) if link else answer
+
+    def compare(self, call: Call, repository: Repository, base: str, head: str) -> Answer:
+        """The commits between two that were built on one branch; any other two are not found."""
+        slots = self._world.slots(repository, call.now)
+        runs = [self._world.run_in(repository, slot) for slot in reversed(slots)]
+        branch = next((run.branch for run in runs if run.commit.sha == unquote(head)), None)
+        links = between(lineage(run.commit for run in runs if run.branch == branch), unquote(base), unquote(head))
+        if links is None:
+            return answers.not_found("/commits/commits#compare-two-commits")
+        window = lists.read_window(call.request.query)
+        content = payloads.compared(call.view, repository, links, links[window.span], unquote(base))
+        address = f"/repositories/{repository.id}/compare/{base}...{head}"
+        return self._linked(call, address, window, content, reachable=len(links))
 
     def run(self, call: Call, repository: Repository, run_id: str) -> Answer:
         run = self._find(call, repository, run_id)
@@ -242,6 +256,7 @@ ROUTES: tuple[tuple[str, str, Callable[..., Answer]], ...] = (
     ("GET", r"/actions/workflows", Resources.workflows),
     ("GET", r"/actions/workflows/([^/]+)", Resources.workflow),
     ("GET", r"/actions/workflows/([^/]+)/runs", Resources.workflow_runs),
+    ("GET", r"/compare/([^/]+?)\.\.\.([^/]+)", Resources.compare),
     ("GET", r"/actions/runs", Resources.runs),
     ("GET", r"/actions/runs/(\d+)", Resources.run),
     ("DELETE", r"/actions/runs/(\d+)", Resources.delete_run),

@@ -8,7 +8,8 @@ from simulator import corpus
 from simulator.budget import Budget, Standing
 from simulator.exchange import Answer, Request, json_answer
 from simulator.faults import Fault
-from simulator.github import answers, payloads
+from simulator.github import answers, lists, payloads
+from simulator.github.estate import Estate
 from simulator.github.payloads import View
 from simulator.github.poison import spoil
 from simulator.github.refusals import refusal
@@ -26,6 +27,7 @@ class GitHub:
         self.world = world
         self.settings = settings
         self.budget = Budget()
+        self.estate = Estate(world)
         self.resources = Resources(world, settings, base, downloads)
         self._base = base
 
@@ -80,8 +82,10 @@ class GitHub:
             return self._user(call) if path == "/user" else self._rate_limit(call)
         if match := re.fullmatch(r"/repos/([^/]+)/([^/]+)(/.*)?", path):
             return self._named(call, unquote(match[1]), unquote(match[2]), match[3] or "")
+        if method == "GET" and (match := re.fullmatch(r"/(orgs|users|organizations|user)/([^/]+)/repos", path)):
+            return self._owned(call, match[1], unquote(match[2]))
         if match := re.fullmatch(r"/repositories/(\d+)(/.*)?", path):
-            found = next((each for each in self.world.repositories if str(each.id) == match[1]), None)
+            found = next((each for each in self.estate.repositories if str(each.id) == match[1]), None)
             return self._below(call, found, match[2] or "")
         if method == "GET" and (match := re.fullmatch(r"/[^/]+/[^/]+/actions/runs/(\d+)(/job/\d+)?", path)):
             return self.resources.web_page(call, int(match[1]))
@@ -89,7 +93,7 @@ class GitHub:
 
     def _named(self, call: Call, owner: str, name: str, rest: str) -> Answer:
         """A repository by name: names ignore case, and an old name leads to the numeric address."""
-        for repository in self.world.repositories:
+        for repository in self.estate.repositories:
             if repository.owner.lower() != owner.lower():
                 continue
             if repository.name_at(call.now).lower() == name.lower():
@@ -100,6 +104,20 @@ class GitHub:
                     f"{self._base}/repositories/{repository.id}{rest}" + (f"?{query}" if query else "")
                 )
         return answers.not_found("/repos/repos#get-a-repository")
+
+    def _owned(self, call: Call, route: str, key: str) -> Answer:
+        """An owner's repositories by age: of an organisation the private ones too, of a user only the public ones."""
+        is_organisation = route in ("orgs", "organizations")
+        owned = self.estate.owned_by(key if route in ("orgs", "users") else self.estate.owner(key))
+        if not owned or (is_organisation and self.estate.is_user(owned[0].owner)):
+            return answers.not_found("/repos/repos#list-organization-repositories")
+        shows_private = is_organisation and call.is_authorised
+        shown = [each for each in owned if shows_private or not each.is_private]
+        window = lists.read_window(call.request.query)
+        address = f"{self._base}/{'organizations' if is_organisation else 'user'}/{owned[0].owner_id}/repos"
+        link = lists.link_header(address, call.request.query, window, len(shown))
+        answer = json_answer(200, [payloads.full_repository(call.view, each) for each in shown[window.span]])
+        return answer.with_headers(Link=link) if link else answer
 
     def _below(self, call: Call, repository: Repository | None, rest: str) -> Answer:
         if repository is None or (repository.is_private and not call.is_authorised):

@@ -1,11 +1,12 @@
 """Projects, pipelines, jobs and bridges as GitLab's JSON: the same keys, types and address forms."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from simulator.gitlab.history import FINISHED, Job, Pipeline, Project
 from simulator.history import Person
+from simulator.lineage import Link
 
 Json = Mapping[str, object]
 
@@ -243,3 +244,36 @@ def trace(within: Pipeline, subject: Job, now: datetime) -> str:
 def is_finished(word: str) -> bool:
     """Whether GitLab counts a state as completed."""
     return word in FINISHED
+
+
+def compared(view: View, links: Sequence[Link]) -> Json:
+    """A comparison of two commits, the oldest first; differences are left out."""
+    commits = [_compared_commit(view, link) for link in links]
+    return {
+        "commit": commits[-1] if commits else None,
+        "commits": commits,
+        "diffs": [],
+        "compare_timeout": False,
+        "compare_same_ref": not commits,
+    }
+
+
+def _compared_commit(view: View, link: Link) -> Json:
+    commit = link.commit
+    title = commit.message.partition("\n")[0]
+    mail = f"{commit.author.id}@users.example"
+    return {
+        "id": commit.sha,
+        "short_id": commit.sha[:8],
+        "created_at": stamp(commit.committed_at),
+        "parent_ids": [] if link.parent is None else [link.parent],
+        "title": title,
+        "message": commit.message,
+        "author_name": commit.author.name,
+        "author_email": mail,
+        "authored_date": stamp(commit.committed_at),
+        "committer_name": commit.author.name,
+        "committer_email": mail,
+        "committed_date": stamp(commit.committed_at),
+        "web_url": f"{view.base}/-/commit/{commit.sha}",
+    }

@@ -11,11 +11,13 @@ from simulator.budget import Budget, Standing
 from simulator.exchange import Answer, Request, json_answer, text_answer
 from simulator.faults import Fault
 from simulator.gitlab import answers, lists, payloads
+from simulator.gitlab.estate import Estate
 from simulator.gitlab.history import Job, Pipeline, Project
 from simulator.gitlab.payloads import View
 from simulator.gitlab.poison import spoil
 from simulator.gitlab.refusals import refusal
 from simulator.gitlab.world import GitLabWorld
+from simulator.lineage import between, lineage
 
 MINUTE = timedelta(minutes=1)
 API = "/api/v4"
@@ -57,6 +59,7 @@ class GitLab:
 
     def __init__(self, world: GitLabWorld, settings: GitLabSettings, base: str) -> None:
         self.world = world
+        self.estate = Estate(world)
         self.settings = settings
         self.budget = Budget(MINUTE)
         self._base = base
@@ -100,17 +103,39 @@ class GitLab:
         return None if token is None or token in self.settings.tokens else answers.unauthorized()
 
     def _routed(self, call: Call) -> Answer:
+        if call.request.method == "GET" and (
+            group := re.fullmatch(rf"{API}/groups/([^/]+)/projects", call.request.path)
+        ):
+            return self._grouped(call, unquote(group[1]))
         match = re.fullmatch(rf"{API}/projects/([^/]+)(/.*)?", call.request.path)
         if match is None:
             return json_answer(404, {"error": "404 Not Found"})
         key, rest = unquote(match[1]), match[2] or ""
-        for project in self.world.projects:
+        for project in self.estate.projects:
             if key in {str(project.id), project.path_at(call.now)}:
                 return self._below(call, project, rest)
             is_former = any(since <= call.now and path == key for since, path in project.paths)
             if is_former and (call.is_authorised or not project.is_private):
                 return self._moved(call, project, rest)
         return answers.not_found("Project")
+
+    def _grouped(self, call: Call, group: str) -> Answer:
+        """A group's projects by id; those of its subgroups and archived ones as the query says."""
+        query = call.request.query
+        if not self.estate.is_group(group, call.now):
+            return answers.not_found("Group")
+        shown = [
+            each
+            for each in self.estate.inside(group, call.now, is_deep=query.get("include_subgroups") == "true")
+            if (call.is_authorised or not each.is_private)
+            and not (query.get("archived") == "false" and self.estate.is_archived(each))
+        ]
+        window = lists.read_window(query)
+        rows: list[payloads.Json] = [
+            {**payloads.project(call.view, each), "archived": self.estate.is_archived(each)}
+            for each in shown[window.span]
+        ]
+        return self._listed(call, rows, window, len(shown))
 
     def _moved(self, call: Call, project: Project, rest: str) -> Answer:
         query = call.request.target.partition("?")[2]
@@ -165,6 +190,17 @@ class GitLab:
     def _started_by(self, bridge: Job, now: datetime) -> Pipeline | None:
         return None if bridge.downstream is None else self.world.pipeline(bridge.downstream, now)
 
+    def compare(self, call: Call, project: Project) -> Answer:
+        """The commits between two that were built on one ref; any other two are not found."""
+        query = call.request.query
+        pipelines = sorted(self.world.pipelines(project, call.now), key=lambda each: each.id)
+        base, head = query.get("from", ""), query.get("to", "")
+        ref = next((each.ref for each in pipelines if each.commit.sha == head), None)
+        links = between(lineage(each.commit for each in pipelines if each.ref == ref), base, head)
+        if links is None:
+            return answers.not_found("Ref")
+        return json_answer(200, payloads.compared(call.view, links))
+
     def jobs(self, call: Call, project: Project) -> Answer:
         """The jobs of all pipelines of a project."""
         pipelines = self.world.pipelines(project, call.now)
@@ -216,6 +252,7 @@ class GitLab:
 
 
 _ROUTES: tuple[tuple[str, Callable[..., Answer]], ...] = (
+    (r"/repository/compare", GitLab.compare),
     (r"/pipelines", GitLab.pipelines),
     (r"/pipelines/(\d+)", GitLab.pipeline),
     (r"/pipelines/(\d+)/jobs", GitLab.pipeline_jobs),

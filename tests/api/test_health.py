@@ -4,6 +4,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse
 from sqlalchemy import Engine
 
+from shared.clock import utc_now
 from shared.database import make_engine
 from tests.api.serving import World, many_builds, serve
 from tests.factories import NOON, a_build, minutes
@@ -76,7 +77,7 @@ def samples(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
 
 def test_prometheus_reads_what_is_on_record(world: World) -> None:
     world.record(*many_builds(4), a_build("failed", external_id="f", queued_at=NOON + minutes(50)))
-    world.record(a_build("running", external_id="b", branch="feature", queued_at=NOON + minutes(60)))
+    world.record(a_build("running", external_id="b", branch="feature", queued_at=utc_now()))
     world.run("INSERT INTO credentials (fingerprint, instance_id, remaining) VALUES ('abc', 1, 42)")
     a_scheduler(world, seconds_ago=1)
 

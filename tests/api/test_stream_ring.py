@@ -180,3 +180,45 @@ def test_backfilled_events_come_only_on_request() -> None:
 
     assert Place(Filter(), include_backfill=False, cursor=0, prev_pos=0).take(ring.after(0)) == b""
     assert len(frames(Place(Filter(), include_backfill=True, cursor=0, prev_pos=0).take(ring.after(0)))) == 1
+
+
+def test_an_event_about_a_scheduler_says_how_it_stands_and_shows_no_build() -> None:
+    silent = an_event(
+        6,
+        subject_kind="scheduler",
+        attempt=None,
+        from_status="alive",
+        to_status="silent",
+        data={"reason": "nothing is collected"},
+    )
+
+    (entry,) = entries(silent)
+
+    assert json.loads(entry.message(3)) == {
+        "type": "status",
+        "pos": 6,
+        "prev_pos": 3,
+        "subject_kind": "scheduler",
+        "subject_id": 1,
+        "data": {
+            "from_status": "alive",
+            "to_status": "silent",
+            "at": "2026-11-20T12:00:00Z",
+            "reason": "nothing is collected",
+        },
+    }
+
+
+def test_a_filter_on_builds_passes_over_a_scheduler_and_keeps_its_chain() -> None:
+    ring = Ring(0)
+    scheduler = an_event(2, subject_kind="scheduler", from_status="alive", to_status="silent")
+    for entry in entries(an_event(1), scheduler, an_event(3)):
+        ring.append(entry)
+    of_main = Place(Filter((("branch", "main"),)), include_backfill=False, cursor=0, prev_pos=0)
+    of_all = Place(Filter(), include_backfill=False, cursor=0, prev_pos=0)
+
+    narrowed, whole = frames(of_main.take(ring.after(0))), frames(of_all.take(ring.after(0)))
+
+    assert [(frame["pos"], frame["prev_pos"]) for frame in narrowed] == [(1, 0), (3, 1)]
+    assert [(frame["pos"], frame["prev_pos"]) for frame in whole] == [(1, 0), (2, 1), (3, 2)]
+    assert of_main.cursor == of_all.cursor == 3

@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 
 from shared import sources
 from shared.config.settings import Config, ProviderSettings
+from shared.found_sources import Found, known_sources, plan, write
+from simulator import Simulator
 from tests.cli.conftest import Run
 from tests.cli.github import TOKEN, a_github, write_config
 from tests.factories import NOON
@@ -147,3 +149,41 @@ def test_what_is_not_watched_cannot_be_polled(run: Run, watched: None, database_
 
     assert result.exit_code == 1
     assert "no source is called acme/none; there is: github.com:acme/web" in result.stderr
+
+
+def test_a_pattern_shows_what_it_would_find_and_where_to_write_it(run: Run, tmp_path: Path, database_url: str) -> None:
+    with Simulator(seed=7) as simulator:
+        for number in range(12):
+            simulator.github.estate.add("northwind", f"service-{number:02}")
+        write_config(tmp_path, simulator.url, watch='"northwind/*-00", "!northwind/*-05"', token_env="GITHUB_TOKEN")
+        result = run("source", "add", "github", "northwind/*", DATABASE_URL=database_url, GITHUB_TOKEN=simulator.token)
+
+    assert result.exit_code == 0, result.output
+    assert "northwind/service-00\n" in result.output
+    assert "northwind/service-05" not in result.output
+    assert "… and 1 more" in result.output
+    assert "github.test:northwind/* finds 11 now; nothing was saved" in result.output
+    assert 'add "northwind/*" to `watch` of github.test in config.toml' in result.output
+
+
+def test_what_patterns_found_and_no_longer_find_is_listed(run: Run, database: Engine, database_url: str) -> None:
+    provider = PROVIDER.model_copy(update={"watch": ("acme/*",)})
+    with Session(database) as session, session.begin():
+        sources.sync(session, Config(providers=(provider,)), NOON)
+        (instance_id,) = session.execute(text("SELECT id FROM instances")).scalars()
+        for scopes in (("acme/web", "acme/api"), ("acme/web",)):
+            known = known_sources(session, instance_id)
+            changes = plan(known, [Found(scope) for scope in scopes], "acme/*", is_complete=True)
+            write(session, instance_id, "acme/*", changes)
+        session.execute(text("UPDATE sources SET last_ok_at = now() WHERE scope = 'acme/web'"))
+        session.execute(text("UPDATE watches SET found = 1, last_error = 'GitHub is away'"))
+
+    lines = run("source", "list", DATABASE_URL=database_url).output.splitlines()
+
+    assert [line.split("\t")[-1] for line in lines] == [
+        "found by acme/*",
+        "no longer found by acme/*",
+        "GitHub is away",
+    ]
+    assert lines[1].split("\t")[1:4:2] == ["github.com:acme/api", "archived"]
+    assert lines[2].split("\t")[:3] == ["patterns", "github.com:acme/*", "1"]

@@ -11,9 +11,11 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
+from cli.status import headline, look
 from cli.table import age, print_rows, table_lines
-from shared import sources
+from shared import backfills, sources
 from shared.clock import utc_now
+from shared.collector_errors import ErrorKind, note
 from shared.config.settings import Config, ProviderSettings
 from shared.recorder import record
 from tests.cli.conftest import Run
@@ -144,3 +146,64 @@ def test_an_age_is_said_in_one_unit(seconds: float, words: str) -> None:
 
 def test_what_never_happened_has_no_age() -> None:
     assert age(None, NOON) == "never"
+
+
+@pytest.fixture
+def troubles(history: None, database: Engine) -> None:
+    """The source fails, a webhook is parked, a backfill is under way."""
+    with Session(database) as session, session.begin():
+        (source, instance) = session.execute(text("SELECT id, instance_id FROM sources")).one()
+        session.execute(text("UPDATE sources SET failures = 3, last_ok_at = now() - interval '3 minutes'"))
+        for _ in range(3):
+            note(session, source, ErrorKind.UNAVAILABLE, "502 from the provider")
+        session.execute(
+            text(
+                "INSERT INTO collector_errors (source_id, kind, example, last_seen_at) "
+                "VALUES (:source, 'other', 'long ago', now() - interval '2 days')"
+            ),
+            {"source": source},
+        )
+        session.execute(
+            text(
+                "INSERT INTO receipts (instance_id, kind, body_sha256, state, reason) "
+                "VALUES (:instance, 'push', 'x', 'parked', 'given up after 5 tries')"
+            ),
+            {"instance": instance},
+        )
+        now = utc_now()
+        backfills.request(session, source, now - timedelta(days=90), now)
+
+
+def test_troubles_are_sections_of_their_own(run: Run, troubles: None, database_url: str) -> None:
+    result = run("status", DATABASE_URL=database_url)
+
+    lines = [line.split("\t") for line in result.output.splitlines()]
+    found = {line[0]: line[1:] for line in lines if line[0] in {"errors", "parked webhooks", "backfills"}}
+    assert found == {
+        "errors": ["github.com:acme/web", "unavailable", "3", "now", "502 from the provider"],
+        "parked webhooks": ["github.com", "1", "now", "given up after 5 tries"],
+        "backfills": ["github.com:acme/web", "waiting", "0%", "0", ""],
+    }
+
+
+def test_one_line_says_it_all(troubles: None, database: Engine) -> None:
+    with Session(database) as session:
+        words = headline(look(session, utc_now()))
+
+    assert words == ("1 source, 1 stale; 1 kind of errors in the last 24 h; 1 webhook parked; 1 backfill under way")
+
+
+def test_one_line_says_that_nobody_collects(history: None, database: Engine) -> None:
+    with Session(database) as session:
+        session.execute(text("DELETE FROM processes"))
+        words = headline(look(session, utc_now()))
+
+    assert words == "no scheduler runs; 1 source, none stale"
+
+
+def test_programs_get_the_troubles_too(run: Run, troubles: None, database_url: str) -> None:
+    document = json.loads(run("status", "--json", DATABASE_URL=database_url).stdout)
+
+    assert [(error["kind"], error["count"]) for error in document["errors"]] == [("unavailable", 3)]
+    assert [(one["instance"], one["receipts"]) for one in document["parked_receipts"]] == [("github.com", 1)]
+    assert [one["state"] for one in document["backfills"]] == ["waiting"]

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shared import backfills, health
 from shared.freshness import sources, stale_sources
 from shared.models import Credential, Instance, Project, Source
 from shared.recorder import record
@@ -13,6 +14,12 @@ from shared.scope import Scope
 from tests.factories import a_build, minutes
 
 EVERYTHING = Scope()
+
+
+@pytest.fixture(autouse=True)
+def scheduler(session: Session) -> None:
+    """A scheduler that lives."""
+    health.beat(session)
 
 
 def a_source(session: Session, scope: str = "acme/web", **columns: Any) -> Source:
@@ -46,9 +53,12 @@ FRESH: dict[str, dict[str, Any]] = {
 STALE: dict[str, tuple[dict[str, Any], str]] = {
     "never reached": ({"last_ok_ago": None, "last_error": "401: the token is wrong"}, "never reached yet: 401"),
     "failing": ({"last_ok_ago": 3, "failures": 5, "last_error": "timed out"}, "5 polls in a row failed: timed out"),
-    "overdue": ({"last_ok_ago": 4, "next_poll_ago": 3}, "is the scheduler running?"),
+    "overdue": ({"last_ok_ago": 4, "next_poll_ago": 3}, "a poll was due at"),
     "waiting for budget": ({"last_ok_ago": 6, "next_poll_ago": -30}, "when the request budget allows it"),
-    "silent beyond twice its interval": ({"last_ok_ago": 21, "interval_seconds": 600}, "the next poll is due at"),
+    "silent beyond its interval": (
+        {"last_ok_ago": 13, "interval_seconds": 600, "next_poll_ago": -1},
+        "the next poll is due at",
+    ),
 }
 
 
@@ -72,10 +82,82 @@ def test_a_source_is_stale_and_says_why_when(session: Session, name: str) -> Non
     assert (row["is_stale"], row["stale_reason"]) == (True, stale["reason"])
 
 
-def test_an_unplugged_source_is_stale_before_five_minutes(session: Session) -> None:
-    a_source(session, last_ok_ago=4.9, failures=4, last_error="connection refused")
+# Five minutes after the cause, by rows as they stand then; the source had been polled the moment before it.
+CAUSES: dict[str, dict[str, Any]] = {
+    "the provider is unplugged from a quiet source": {"last_ok_ago": 5, "failures": 1, "interval_seconds": 165},
+    "its polls hang": {"last_ok_ago": 5, "next_poll_ago": 5 - 165 / 60, "interval_seconds": 165},
+    "the provider asked for a long pause after the list": {"last_ok_ago": 5.01, "next_poll_ago": -55},
+    "the scheduler of a source polled once an hour is killed": {
+        "last_ok_ago": 5,
+        "next_poll_ago": -55,
+        "interval_seconds": 3600,
+        "heard_ago": 5,
+    },
+    "the credential of a source polled once an hour is blocked beyond that": {
+        "last_ok_ago": 5,
+        "next_poll_ago": -55,
+        "interval_seconds": 3600,
+        "blocked_for": 70,
+    },
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_a_source_is_stale_five_minutes_after(session: Session, cause: str) -> None:
+    columns = dict(CAUSES[cause])
+    heard_ago, blocked_for = columns.pop("heard_ago", 0), columns.pop("blocked_for", -1)
+    source = a_source(session, credential="github.com:abc", **columns)
+    session.add(Credential(fingerprint="github.com:abc", instance_id=source.instance_id))
+    session.flush()
+    session.execute(text("UPDATE health SET heard_at = now() - make_interval(mins => :ago)"), {"ago": heard_ago})
+    session.execute(
+        text("UPDATE credentials SET blocked_until = now() + make_interval(mins => :m)"), {"m": blocked_for}
+    )
 
     assert len(stale_sources(session, EVERYTHING, limit=10)) == 1
+
+
+def test_a_poll_that_takes_long_is_told_from_one_that_does_not_happen(session: Session) -> None:
+    a_source(session, last_ok_ago=5, next_poll_ago=4)
+    session.execute(text("UPDATE sources SET lease_until = now() + interval '1 minute'"))
+
+    (stale,) = stale_sources(session, EVERYTHING, limit=10)
+
+    assert "is still under way" in str(stale["reason"])
+
+
+def test_without_any_scheduler_the_reason_says_so(session: Session) -> None:
+    session.execute(text("DELETE FROM health"))
+    a_source(session, last_ok_ago=3)
+
+    (stale,) = stale_sources(session, EVERYTHING, limit=10)
+
+    assert "no scheduler has been heard of yet: is it running?" in str(stale["reason"])
+
+
+def test_a_source_tells_how_it_came_to_be_watched_and_how_its_backfill_stands(session: Session) -> None:
+    source = a_source(session, origin="found", pattern="acme/*", interval_reason="60 requests an hour")
+    now = session.scalar(text("SELECT now()"))
+    assert now is not None
+    asked = backfills.request(session, source.id, now - minutes(100), now)
+    assert asked is not None
+    task = backfills.find_open(session, source.id)
+    assert task is not None
+    backfills.advance(session, task, now - minutes(25), None, builds=12, requests=3)
+
+    (row,) = sources(session, EVERYTHING, limit=10)
+
+    assert (row["origin"], row["pattern"], row["archived_at"]) == ("found", "acme/*", None)
+    assert row["interval_reason"] == "60 requests an hour"
+    assert row["backfill"] == {
+        "state": "running",
+        "since": now - minutes(100),
+        "until": now,
+        "reached": now - minutes(25),
+        "share": 0.25,
+        "builds": 12,
+        "reason": None,
+    }
 
 
 def test_the_longest_silent_come_first_within_the_scope_asked_for(session: Session) -> None:
@@ -97,8 +179,9 @@ def test_the_longest_silent_come_first_within_the_scope_asked_for(session: Sessi
 
 
 def test_a_source_tells_its_budget_and_its_lag(session: Session) -> None:
-    source = a_source(session)
+    source = a_source(session, credential="abc")
     session.add(Credential(fingerprint="abc", instance_id=source.instance_id, request_limit=60, remaining=17))
+    session.add(Credential(fingerprint="of another", instance_id=source.instance_id, request_limit=5, remaining=4))
     now = session.scalar(text("SELECT now()"))
     assert now is not None
     source.baseline_at = now - minutes(60)

@@ -66,11 +66,12 @@ def test_durations_are_of_those_with_a_verdict(session: Session) -> None:
 
 def test_what_runs_and_what_came_last_are_true_now_whatever_the_window(session: Session) -> None:
     history(session)
+    session.execute(text("UPDATE builds SET queued_at = now() WHERE NOT is_finished"))
 
     found = metrics.overview(session, BuildFilter(), Window(NOON - timedelta(days=60), NOON - timedelta(days=20)))
 
     assert figures(found, "builds", "verdicts", "success_rate") == (1, 1, 0)
-    assert found["active"] == {"builds": 1, "by_status": {"running": 1}}
+    assert found["active"] == {"builds": 1, "by_status": {"running": 1}, "stale": 0}
     last = found["last_build"]
     assert isinstance(last, dict)
     assert (last["external_id"], last["status"]) == ("7", "running")
@@ -90,7 +91,7 @@ def test_a_scope_narrows_every_figure(session: Session) -> None:
     everything = metrics.overview(session, BuildFilter(scope=Scope(repository=("acme/web",))), WEEK)
 
     assert figures(nothing, "builds", "last_build") == (0, None)
-    assert nothing["active"] == {"builds": 0, "by_status": {}}
+    assert nothing["active"] == {"builds": 0, "by_status": {}, "stale": 0}
     assert everything["builds"] == 10
 
 

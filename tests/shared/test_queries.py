@@ -21,7 +21,7 @@ from tests.factories import NOON, a_build, minutes
 FIELDS = (
     "id, provider, instance, project, pipeline_id, pipeline_name, repository, external_id, number, attempt, status, "
     "raw_status, is_unstable, branch, commit_sha, commit_message, author, event, queued_at, started_at, finished_at, "
-    "duration_seconds, queued_seconds, progress, web_url, recorded_at"
+    "duration_seconds, queued_seconds, progress, web_url, recorded_at, stale_since"
 )
 
 

@@ -65,6 +65,7 @@ def test_counts_tell_what_runs_now_from_what_happened_today(session: Session) ->
         a_build("cancelled", external_id="8"),
         a_build("skipped", external_id="9"),
     )
+    session.execute(text("UPDATE builds SET queued_at = now() - interval '3 days' WHERE NOT is_finished"))
 
     assert build_counts(session, NOON - DAY) == BuildCounts(
         running=1, queued=1, blocked=1, succeeded=1, failed=1, timed_out=1, cancelled=1, skipped=1, unknown=0

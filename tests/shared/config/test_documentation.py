@@ -81,6 +81,7 @@ def test_the_example_is_still_right_with_everything_in_it_switched_on(tmp_path: 
     path.write_text(text.replace('token_file = "/run/secrets/github_token"\n', ""))
     environ = {
         "GITHUB_TOKEN": "token-of-github-com",
+        "GITHUB_WEBHOOK_SECRET": "webhook-secret-of-github-com",
         "GHES_TOKEN": "token-of-the-enterprise-server",
         "SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T0/B0/x",
         "SMTP_PASSWORD": "password-of-the-mail-server",

@@ -104,7 +104,10 @@ def test_all_mistakes_of_all_sections_are_told_at_once(write: Write) -> None:
             'is not an http:// or https:// URL: "ci.example.com"; write it like https://ci.example.com'
         ),
         "providers[0].watch": 'must be a list such as ["one", "two"], not "a"',
-        "providers[0].colour": "unknown key; known: base_url, kind, name, token_env, token_file, watch",
+        "providers[0].colour": (
+            "unknown key; known: base_url, kind, name, token_env, token_file, watch, webhook_previous_secret_env, "
+            "webhook_previous_secret_file, webhook_secret_env, webhook_secret_file"
+        ),
     }
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.http.rate_limit import Budget, pause, read_budget
+from shared.http.rate_limit import Budget, Limit, is_told, pause, read_budget, which_limit
 from tests.factories import NOON
 
 SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again"
@@ -61,6 +61,30 @@ def test_a_rate_limit_says_when_to_come_back(
 )
 def test_what_is_no_rate_limit_asks_for_no_pause(status: int, headers: dict[str, str], message: str) -> None:
     assert pause(status, headers, message, NOON) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "message", "limit", "told"),
+    [
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": RESET}, "API rate limit exceeded", Limit.PRIMARY, True),
+        ({"x-ratelimit-remaining": "0"}, "API rate limit exceeded", Limit.PRIMARY, False),
+        ({"ratelimit-remaining": "0", "retry-after": "7"}, "Retry later", Limit.PRIMARY, True),
+        ({"x-ratelimit-remaining": "4000", "retry-after": "7"}, SECONDARY, Limit.SECONDARY, True),
+        ({"gh-limited-by": "search"}, SECONDARY, Limit.SECONDARY, False),
+        ({}, "You have triggered an abuse detection mechanism", Limit.ABUSE, False),
+    ],
+)
+def test_the_three_limits_are_told_apart(headers: dict[str, str], message: str, limit: Limit, told: bool) -> None:
+    assert (which_limit(headers, message), is_told(headers)) == (limit, told)
+
+
+def test_github_counts_by_the_hour_and_gitlab_by_the_minute() -> None:
+    hourly = read_budget({"x-ratelimit-limit": "60", "x-ratelimit-remaining": "1"}, NOON)
+    by_the_minute = read_budget({"ratelimit-limit": "2000", "ratelimit-remaining": "1"}, NOON)
+
+    assert hourly is not None
+    assert by_the_minute is not None
+    assert (hourly.limit_an_hour, by_the_minute.limit_an_hour) == (60, 120_000)
 
 
 def test_a_budget_is_read_in_our_clock() -> None:

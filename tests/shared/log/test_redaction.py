@@ -37,6 +37,9 @@ def test_a_token_is_masked_by_its_shape_wherever_it_stands(secret: str) -> None:
     [
         ("Authorization: Bearer abc.def-ghi", f"Authorization: Bearer {MASK}"),
         ("authorization: token abcdef", f"authorization: token {MASK}"),
+        ("POST /webhooks/jenkins/ci/s3cr3t?x=1", f"POST /webhooks/jenkins/ci/{MASK}?x=1"),
+        ("'/webhooks//Jenkins/ci//s3%2Fcr3t/'", f"'/webhooks//Jenkins/ci//{MASK}'"),
+        ("/webhooks/github/github.com", "/webhooks/github/github.com"),
         ("{'Authorization': 'Basic dXNlcjpwYXNz', 'x': 1}", f"{{'Authorization': 'Basic {MASK}', 'x': 1}}"),
         ('"authorization": "abc"', f'"authorization": "{MASK}"'),
         ("(b'authorization', b'Bearer abcdefghijklmn')", f"(b'authorization', b'Bearer {MASK}')"),

@@ -1,0 +1,60 @@
+"""`/api/builds/{id}/changes`: the commits since the last build that succeeded."""
+
+from typing import Any
+
+from flask import Response
+from marshmallow import fields
+
+from api.answers import answer
+from api.auth import needs
+from api.fresh import staleness
+from api.parameters import ApiBlueprint
+from api.principal import Permission
+from api.problems import not_found
+from api.schemas import NoQuery, about
+from api.services import read
+from api.shapes import FreshAnswerSchema, Shape, flag_field, instant_field, integer_field, text_field
+from shared.queries import build_objects
+from shared.ranges import changes_of
+from shared.scope import Scope
+
+blueprint = ApiBlueprint("changes", __name__, url_prefix="/api/builds", description="What a build built anew")
+
+
+class CommitSchema(Shape):
+    """A commit."""
+
+    sha = text_field("in full", is_known=True)
+    author = text_field("as the commit says")
+    message = text_field("whole")
+    committed_at = instant_field("by the committer's clock")
+
+
+class BuildChangesSchema(FreshAnswerSchema):
+    """The commits that a build has and the last one to succeed before it, on its pipeline and branch, has not."""
+
+    build_id = integer_field("ours", is_known=True)
+    base_build_id = integer_field("the build that succeeded; null when none did")
+    base_sha = text_field("what that built")
+    head_sha = text_field("what this built")
+    commits = fields.List(fields.Nested(CommitSchema), metadata=about("newest first, 250 at most"))
+    is_complete = flag_field("all of them are here")
+    reason = text_field("why not, in words")
+
+
+@blueprint.route("/<id:build_id>/changes")
+@needs(Permission.READ)
+@blueprint.arguments(NoQuery, location="query")
+@blueprint.response(200, BuildChangesSchema)
+def list_changes(_: dict[str, Any], build_id: int) -> Response:
+    """List the commits since the last build that succeeded on the same pipeline and branch.
+
+    Known where a push told them, and where a branch broke: then the provider is asked to compare the two.
+    """
+    with read() as opened:
+        build = build_objects(opened.session, [build_id]).get(build_id)
+        changes = changes_of(opened.session, build_id)
+        if build is None or changes is None:
+            raise not_found("build", build_id)
+        stale = staleness(opened.session, Scope(instance=(str(build["instance"]),)))
+    return answer(changes | stale, opened.as_of)

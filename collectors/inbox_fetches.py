@@ -1,0 +1,223 @@
+"""Fetches the builds that webhooks only name, each once for all receipts that wait for it; on threads of its own."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from collectors.base import BaseCollector
+from collectors.held_builds import held_builds
+from collectors.held_source import REFUSED_SECONDS
+from collectors.inbox_records import Records, Work
+from collectors.webhook import Fetch
+from shared import credentials, receipt_queue
+from shared.clock import utc_now
+from shared.config.settings import ProviderSettings
+from shared.database import limit_waiting
+from shared.errors import (
+    CredentialRefused,
+    LeaseLost,
+    MalformedPayload,
+    NotFound,
+    ObservatoryError,
+    ProviderError,
+    RateLimited,
+    Unavailable,
+)
+from shared.http.client import Limits
+from shared.http.rate_limit import Budget
+from shared.observation import Observation
+from shared.receipt_queue import Claim, Settlement
+from shared.secret import SecretSource, SecretUnavailable, fingerprint
+
+log = structlog.get_logger()
+
+WORKERS = 4
+MOST_WAITING = 50
+"""Builds of one instance that may wait for their turn; while so many do, none of its receipts are claimed."""
+
+LIMITS = Limits(total_seconds=15.0, tries=2, all_tries_seconds=30.0)
+"""Shorter than a poll's: a receipt that fails is tried again, and the poll comes anyway."""
+
+NOT_THERE_TRIES = 1
+"""A build may not be there yet: the provider told of it before all of its servers knew. It is asked for once more."""
+
+_NOT_STILL = "it changed while it was read"
+
+Key = tuple[str, str]
+"""An instance's name and the external id of a build."""
+
+
+class Stopping(ObservatoryError):
+    """This process is ending: nothing more is asked, and the receipts are given back."""
+
+
+class Fetches:
+    """The builds being fetched, for one inbox. What arrives for a build that is being fetched waits for the next."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        providers: Mapping[str, ProviderSettings],
+        collectors: Mapping[str, type[BaseCollector[Any]]],
+        records: Records,
+    ) -> None:
+        self._engine = engine
+        self._providers = providers
+        self._collectors = collectors
+        self._records = records
+        self._stop = threading.Event()
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="inbox")
+        self._lock = threading.Lock()
+        self._waiting: dict[Key, list[Work]] = {}
+        self._running: set[Key] = set()
+
+    def submit(self, works: Sequence[Work]) -> None:
+        """Have the builds of these receipts fetched, soon."""
+        for work in works:
+            key = (work.claim.instance, _asked(work).external_id)
+            with self._lock:
+                is_new = key not in self._waiting and key not in self._running
+                self._waiting.setdefault(key, []).append(work)
+            if is_new:
+                self._start(key)
+
+    def backed_up(self) -> frozenset[str]:
+        """The instances whose builds wait in too great a number."""
+        with self._lock:
+            names = [instance for instance, _ in self._waiting]
+        return frozenset(name for name in names if names.count(name) >= MOST_WAITING)
+
+    def stop(self) -> None:
+        """Ask for nothing more; what is being asked ends by itself, and writes nothing."""
+        self._stop.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _start(self, key: Key) -> None:
+        if not self._stop.is_set():
+            self._pool.submit(self._run, key)
+
+    def _run(self, key: Key) -> None:
+        with self._lock:
+            works = self._waiting.pop(key)
+            self._running.add(key)
+        try:
+            self._answer(works)
+        finally:
+            with self._lock:
+                self._running.discard(key)
+                is_asked_again = key in self._waiting
+            if is_asked_again:
+                self._start(key)
+
+    def _answer(self, works: Sequence[Work]) -> None:
+        """Fetch one build and settle everything that waits for it. Nothing is raised."""
+        where = {"instance": works[0].claim.instance, "build": _asked(works[0]).external_id}
+        try:
+            self._fetch_and_record(works)
+        except (Stopping, LeaseLost):
+            return
+        except SQLAlchemyError as error:
+            log.warning("could not settle receipts, their leases will run out", **where, error=type(error).__name__)
+        except Exception as error:
+            # The edge of one build: the others go on, and its receipts say what happened.
+            log.exception("fetching for a webhook broke off", **where)
+            words = f"fetching it broke off ({type(error).__name__}); the scheduler's log says more"
+            self._records.settle([receipt_queue.after_failure(work.claim, words) for work in works])
+
+    def _fetch_and_record(self, works: Sequence[Work]) -> None:
+        try:
+            builds = self._fetched(works)
+        except (ProviderError, SecretUnavailable) as error:
+            self._records.settle([unanswered(work.claim, error) for work in works])
+            return
+        self._records.record_fetched(works, builds)
+
+    def _fetched(self, works: Sequence[Work]) -> tuple[Observation, ...]:
+        """The build as it stands, all its attempts where one look tells all; raises what the provider's answer means.
+
+        What the answer taught about the credential is kept either way.
+        """
+        claim = works[0].claim
+        name = _credential(claim.instance, self._providers[claim.instance])
+        with Session(self._engine) as session:
+            standing = credentials.standing(session, name)
+        until = standing.resting_until(utc_now())
+        if until is not None:
+            raise RateLimited(f"{claim.instance} is left alone until {until:%H:%M:%S} UTC", until)
+        budgets: list[Budget] = []
+        trouble: ProviderError | None = None
+        try:
+            return self._read(works, budgets.append)
+        except ProviderError as error:
+            trouble = error
+            raise
+        finally:
+            self._note(claim, name, budgets, trouble)
+
+    def _read(self, works: Sequence[Work], on_budget: Callable[[Budget], None]) -> tuple[Observation, ...]:
+        claim, source = works[0].claim, works[0].source
+        kind, settings = self._collectors[claim.provider], self._providers[claim.instance]
+        with kind.open_client(
+            settings, on_budget=on_budget, before_try=lambda: self._renew(works), limits=LIMITS
+        ) as client:
+            held = held_builds(self._engine, claim.instance_id)
+            collector = kind(settings, source.scope, client, default_branch=source.default_branch, held=held)
+            builds = collector.fetch_attempts(_asked(works[0]).external_id)
+            if not builds:
+                raise Unavailable(_NOT_STILL)
+            return tuple(_with_jobs(collector, build) for build in builds)
+
+    def _renew(self, works: Sequence[Work]) -> None:
+        """Hold the receipts for longer than any one request takes."""
+        if self._stop.is_set():
+            raise Stopping
+        with Session(self._engine) as session, session.begin():
+            limit_waiting(session)
+            if not receipt_queue.hold(session, [work.claim for work in works]):
+                raise LeaseLost("these receipts are processed by another inbox now")
+
+    def _note(self, claim: Claim, name: str, budgets: Sequence[Budget], trouble: ProviderError | None) -> None:
+        with Session(self._engine) as session, session.begin():
+            limit_waiting(session)
+            if budgets:
+                credentials.note_budget(session, name, claim.instance_id, budgets[-1])
+            if isinstance(trouble, RateLimited):
+                credentials.block(session, name, claim.instance_id, trouble.retry_at, is_told=trouble.is_told)
+            if isinstance(trouble, CredentialRefused):
+                credentials.refuse(session, name, claim.instance_id, REFUSED_SECONDS)
+
+
+def unanswered(claim: Claim, error: ProviderError | SecretUnavailable) -> Settlement:
+    """What becomes of a receipt whose build the provider did not give. Pure but for the clock."""
+    if isinstance(error, RateLimited):
+        wait = max(1.0, (error.retry_at - utc_now()).total_seconds())
+        return receipt_queue.postponed(claim, str(error), wait)
+    if isinstance(error, CredentialRefused):
+        return receipt_queue.postponed(claim, str(error), REFUSED_SECONDS)
+    if isinstance(error, NotFound) and claim.tries > NOT_THERE_TRIES:
+        return receipt_queue.ignored(claim, f"the provider no longer shows it: {error}")
+    if isinstance(error, MalformedPayload) and claim.tries > NOT_THERE_TRIES:
+        return receipt_queue.parked(claim, str(error))
+    return receipt_queue.after_failure(claim, str(error))
+
+
+def _with_jobs(collector: BaseCollector[Any], build: Observation) -> Observation:
+    if not build.is_finished or build.jobs is not None:
+        return build
+    return collector.with_jobs(build, collector.fetch_jobs(build.external_id, build.attempt))
+
+
+def _asked(work: Work) -> Fetch:
+    assert isinstance(work.task, Fetch)  # noqa: S101 (its caller sorts by kind)
+    return work.task
+
+
+def _credential(instance: str, settings: ProviderSettings) -> str:
+    secret = getattr(settings, "token", SecretSource()).read()
+    return credentials.name_of(instance, None if secret is None else fingerprint(secret))

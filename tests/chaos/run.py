@@ -1,0 +1,161 @@
+"""One drill from its beginning to its verdict."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy.exc import OperationalError
+
+from tests.chaos import oracle
+from tests.chaos.drill import Drill
+from tests.chaos.scene import Scene, a_scene, await_begin
+from tests.chaos.stack import wait_until
+from tests.chaos.variants import Variant
+from tests.conftest import Databases
+
+_UNREAD = """
+    SELECT count(*) AS n FROM sources s JOIN instances i ON i.id = s.instance_id
+    WHERE i.name = 'github.com' AND (s.last_ok_at IS NULL OR s.last_ok_at < :since)
+"""
+
+_STANDING = """
+    SELECT s.scope, to_char(s.last_ok_at, 'HH24:MI:SS') AS ok, to_char(s.next_poll_at, 'HH24:MI:SS') AS next,
+           to_char(s.lease_until, 'HH24:MI:SS') AS lease, s.interval_seconds, s.last_error,
+           to_char(clock_timestamp(), 'HH24:MI:SS') AS now
+    FROM sources s ORDER BY s.id
+"""
+
+WORLD_SECONDS = 90.0
+QUIESCE_SECONDS = 90.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What came of a drill; `breaches` are the promises that did not hold, none when it is green."""
+
+    fault: str
+    title: str
+    seed: int
+    lost: int
+    invented: int
+    gaps: int
+    events: int
+    recovery_seconds: float | None
+    seconds: float
+    figures: dict[str, float] = field(default_factory=dict)
+    breaches: tuple[str, ...] = ()
+
+    @property
+    def is_green(self) -> bool:
+        """Whether every promise held."""
+        return not self.breaches
+
+
+def run(
+    drill: Drill, seed: int, databases: Databases, variant: Variant | None = None, keep: Path | None = None
+) -> Verdict:
+    """Start everything, let the course hurt and heal, wait for calm, and judge; `keep` takes the logs of a red one."""
+    began = time.monotonic()
+    with a_scene(drill, seed, databases, variant) as scene:
+        await_begin(scene)
+        course = drill.course(scene)
+        next(course)
+        recovery = _recover(scene)
+        _let_the_world_end(scene)
+        wait_until(scene.is_settled, seconds=QUIESCE_SECONDS)
+        _run_out(course)
+        verdict = _judge(scene, seed, recovery, began)
+        if keep is not None and not verdict.is_green:
+            _keep(scene, keep / f"{drill.fault}-{seed}")
+        return verdict
+
+
+def _recover(scene: Scene) -> float | None:
+    """Seconds from the healing until every source was read again; None when that did not happen in time."""
+    healed_at = time.monotonic()
+    (row,) = scene.rows("SELECT clock_timestamp() AS now")
+    reread = (
+        "SELECT count(*) AS n FROM sources WHERE is_active AND last_ok_at IS DISTINCT FROM greatest(last_ok_at, :t)"
+    )
+
+    def is_back() -> bool:
+        try:
+            return scene.rows(reread, t=row.now)[0].n == 0
+        except OperationalError:
+            return False
+
+    return time.monotonic() - healed_at if wait_until(is_back, seconds=QUIESCE_SECONDS, every=0.05) else None
+
+
+def _let_the_world_end(scene: Scene) -> None:
+    clock, ends_at = scene.simulator.clock, scene.simulator.world.ends_at
+    wait_until(lambda: ends_at is None or clock.now() > ends_at, seconds=WORLD_SECONDS)
+
+
+def _keep(scene: Scene, folder: Path) -> None:
+    """What the processes said and the provider was asked, for whoever wants to know why."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for log in scene.stack.logs:
+        shutil.copy(log, folder)
+    asked = (
+        f"{each.at:%H:%M:%S.%f} {each.method} {each.target} {each.status} {each.fault or ''}\n"
+        for each in scene.simulator.requests()
+    )
+    (folder / "requests.txt").write_text("".join(asked))
+
+
+def _run_out(course: Iterator[None]) -> None:
+    for _ in course:
+        raise RuntimeError("a course yields once")
+
+
+def _judge(scene: Scene, seed: int, recovery: float | None, began: float) -> Verdict:
+    true, stored = scene.truth(), oracle.outcome(scene.database)
+    lost = [attempt for attempt, status in true.items() if stored.get(attempt) != status]
+    invented = [attempt for attempt in stored if attempt not in true]
+    scene.expect(not lost, f"{len(lost)} of {len(true)} verdicts lost, such as {_shown(lost, true, stored)}")
+    scene.expect(not invented, f"{len(invented)} attempts invented, such as {invented[:1]}")
+    for promise, rows in oracle.violations(scene.database).items():
+        scene.breaches.append(f"{promise}: {rows}")
+    _judge_readers(scene)
+    _judge_hygiene(scene)
+    if recovery is None:
+        standing = [tuple(row) for row in scene.rows(_STANDING)]
+        scene.breaches.append(f"not every source was read again within {QUIESCE_SECONDS:.0f} s: {standing}")
+    return Verdict(
+        fault=scene.drill.fault,
+        title=scene.drill.title,
+        seed=seed,
+        lost=len(lost),
+        invented=len(invented),
+        gaps=oracle.gaps(scene.database),
+        events=oracle.head(scene.database),
+        recovery_seconds=None if recovery is None else round(recovery, 1),
+        seconds=round(time.monotonic() - began, 1),
+        figures={name: round(figure, 2) for name, figure in scene.figures.items()},
+        breaches=tuple(scene.breaches),
+    )
+
+
+def _shown(lost: list[tuple[str, str, int]], true: oracle.Outcome, stored: oracle.Outcome) -> str:
+    return ", ".join(f"{attempt} {stored.get(attempt)} not {true[attempt]}" for attempt in lost[:2])
+
+
+def _judge_readers(scene: Scene) -> None:
+    whole = list(range(1, oracle.head(scene.database) + 1))
+    scene.expect(scene.tailer.seen == whole, "the log was not seen dense and in commit order by who read it meanwhile")
+    if scene.follower is not None:
+        scene.expect(scene.follower.seen == whole, f"a socket missed {len(set(whole) - set(scene.follower.seen))}")
+        scene.expect(not scene.follower.holes, f"a socket was told holes: {scene.follower.holes[:1]}")
+        scene.expect(scene.follower.resyncs == 0, f"{scene.follower.resyncs} resyncs")
+
+
+def _judge_hygiene(scene: Scene) -> None:
+    for token in scene.tokens:
+        scene.breaches += [f"the token stands in {table}" for table in oracle.places_of(scene.database, token)]
+        told = [log.name for log in scene.stack.logs if token in log.read_text(errors="replace")]
+        scene.expect(not told, f"the token stands in {told}")
+    for event, words in oracle.defects(scene.stack.logs).items():
+        scene.breaches.append(f"{event}: {words}")

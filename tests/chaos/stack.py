@@ -1,0 +1,235 @@
+"""Two schedulers and an API as real processes, the means to hurt each, and clients that follow the log."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+import psycopg
+import websocket
+
+from shared.database import libpq_url
+from tests.chaos.processes import LIFE, Speed, start_api, start_scheduler
+from tests.chaos.variants import Variant
+
+WAIT_SECONDS = 60.0
+
+SERVICE = """
+[server]
+port = {port}
+[scheduler]
+poll_floor_seconds = 1
+workers = 4
+[database]
+pool_size = 5
+[logging]
+level = "{level}"
+format = "json"
+"""
+
+GITHUB = """
+[[providers]]
+kind = "github"
+name = "github.com"
+base_url = "{url}"
+token_file = "{token_file}"
+page_size = {page_size}
+watch = {watch}
+{more}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a stack is made of; `providers` is the text of its `[[providers]]` sections."""
+
+    providers: str
+    schedulers: int = 2
+    has_api: bool = True
+    speed: Speed = LIFE
+    level: str = "error"
+    direct_url: str | None = None
+    environment: Mapping[str, str] | None = None
+    variant: Variant | None = None
+
+
+class Stack:
+    """The processes, each replaced by another when it is killed, on a port that stays."""
+
+    def __init__(self, folder: Path, database_url: str, plan: Plan) -> None:
+        self.port = free_port()
+        self.folder = folder
+        self.plan = plan
+        self.config = folder / "config.toml"
+        service = SERVICE.format(port=self.port, level=plan.level)
+        self.config.write_text(service + plan.providers)
+        self.environment = {"DATABASE_URL": libpq_url(database_url), **(plan.environment or {})}
+        if plan.direct_url is not None:
+            self.environment["OBSERVATORY_DATABASE__DIRECT_URL"] = libpq_url(plan.direct_url)
+        self._started = 0
+        self.schedulers = [self.start_scheduler() for _ in range(plan.schedulers)]
+        self.api = self._start_api() if plan.has_api else None
+
+    @property
+    def logs(self) -> list[Path]:
+        """What every process that ever was has written."""
+        return sorted(self.folder.glob("*.log"))
+
+    def kill_scheduler(self, number: int) -> None:
+        """SIGKILL, and another in its place."""
+        self.schedulers[number].kill()
+        self.schedulers[number].join()
+        self.replace_scheduler(number)
+
+    def replace_scheduler(self, number: int) -> None:
+        """Another in the place of one that ended."""
+        self.schedulers[number] = self.start_scheduler()
+
+    def terminate_scheduler(self, number: int) -> float:
+        """SIGTERM, and another in its place; how long it took to leave, in seconds."""
+        began = time.monotonic()
+        self.schedulers[number].terminate()
+        self.schedulers[number].join(30)
+        took = time.monotonic() - began
+        self.kill_scheduler(number)
+        return took
+
+    def kill_api(self) -> None:
+        """SIGKILL to the arbiter and its worker, and another in their place."""
+        self._end_api()
+        self.api = self._start_api()
+
+    def kill_all(self) -> None:
+        """SIGKILL to everything at once; nothing is replaced."""
+        for scheduler in self.schedulers:
+            scheduler.kill()
+        self._end_api()
+        for scheduler in self.schedulers:
+            scheduler.join()
+
+    def start_all(self) -> None:
+        """Everything anew after `kill_all`."""
+        self.schedulers = [self.start_scheduler() for _ in self.schedulers]
+        self.api = self._start_api() if self.plan.has_api else None
+
+    stop = kill_all
+
+    def _end_api(self) -> None:
+        if self.api is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.api.pid, signal.SIGKILL)
+            self.api.wait()
+
+    def _log(self, kind: str) -> Path:
+        self._started += 1
+        return self.folder / f"{self._started:03}-{kind}.log"
+
+    def start_scheduler(self) -> ForkServerProcess:
+        """One more that is nobody's replacement; the caller ends it."""
+        return start_scheduler(
+            self.config, self.environment, self._log("scheduler"), speed=self.plan.speed, variant=self.plan.variant
+        )
+
+    def _start_api(self) -> subprocess.Popen[bytes]:
+        variant = self.plan.variant if self.plan.variant is Variant.NOTIFY_ONLY else None
+        return start_api(self.config, self.environment, self._log("api"), variant=variant)
+
+
+def free_port() -> int:
+    """A port nobody uses; the API has to come back on the same one after each kill."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Follower:
+    """A client of `/ws` that resumes with its position whenever the API dies under it."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"ws://127.0.0.1:{port}/ws"
+        self.seen: list[int] = []
+        self.seen_at: list[float] = []
+        self.holes: list[str] = []
+        self.resyncs = 0
+        self.epoch: str | None = None
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self._follow)
+        self.thread.start()
+
+    def stop(self) -> None:
+        self.stopping.set()
+        self.thread.join()
+
+    def _follow(self) -> None:
+        while not self.stopping.is_set():
+            with contextlib.suppress(OSError, websocket.WebSocketException):
+                self._listen(websocket.create_connection(self.url, timeout=2))
+            self.stopping.wait(0.05)
+
+    def _listen(self, stream: websocket.WebSocket) -> None:
+        with contextlib.closing(stream):
+            hello = json.loads(stream.recv())
+            self.epoch = self.epoch or hello["epoch"]
+            since = self.seen[-1] if self.seen else 0
+            stream.send(
+                json.dumps({"type": "subscribe", "epoch": self.epoch, "since": since, "include_backfill": True})
+            )
+            while json.loads(stream.recv())["type"] != "subscribed":
+                pass
+            while not self.stopping.is_set():
+                with contextlib.suppress(websocket.WebSocketTimeoutException):
+                    self._take(json.loads(stream.recv()))
+
+    def _take(self, message: dict[str, object]) -> None:
+        if message["type"] == "resync":
+            self.resyncs += 1
+        if "pos" in message:
+            before = self.seen[-1] if self.seen else 0
+            if message["prev_pos"] != before:
+                self.holes.append(f"{message['pos']} says it follows {message['prev_pos']}, not {before}")
+            self.seen.append(int(str(message["pos"])))
+            self.seen_at.append(time.time())
+
+
+class Tailer:
+    """Reads the log by position, hot, straight from the database: what it saw is what was committed, in that order."""
+
+    def __init__(self, database_url: str) -> None:
+        self.url = libpq_url(database_url)
+        self.seen: list[int] = []
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self._tail)
+        self.thread.start()
+
+    def stop(self) -> None:
+        self.stopping.set()
+        self.thread.join()
+
+    def _tail(self) -> None:
+        while not self.stopping.is_set():
+            with contextlib.suppress(psycopg.OperationalError):
+                self._read(psycopg.connect(self.url, autocommit=True, connect_timeout=2))
+            self.stopping.wait(0.2)
+
+    def _read(self, connection: psycopg.Connection) -> None:
+        with contextlib.closing(connection):
+            while not self.stopping.wait(0.03):
+                after = self.seen[-1] if self.seen else 0
+                rows = connection.execute("SELECT pos FROM events WHERE pos > %s ORDER BY pos", (after,)).fetchall()
+                self.seen += [int(row[0]) for row in rows]
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float = WAIT_SECONDS, every: float = 0.25) -> bool:
+    """Promises are eventual: poll for them, with a deadline; the assertions that follow say what is missing."""
+    deadline = time.monotonic() + seconds
+    while not (is_so := condition()) and time.monotonic() < deadline:
+        time.sleep(every)
+    return is_so

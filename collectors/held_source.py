@@ -37,7 +37,7 @@ class HeldSource:
 
     def renew(self, credential: str) -> None:
         """Hold the source for longer than any one request takes; raises RateLimited if the credential has to rest."""
-        with self._transaction() as session:
+        with self._transaction(is_synced=False) as session:
             standing = credentials.standing(session, credential)
         until = standing.resting_until(utc_now())
         if until is not None:
@@ -110,9 +110,9 @@ class HeldSource:
             )
 
     @contextmanager
-    def _transaction(self) -> Iterator[Session]:
+    def _transaction(self, *, is_synced: bool = True) -> Iterator[Session]:
         with Session(self._engine) as session, session.begin():
-            limit_waiting(session)
+            limit_waiting(session, is_synced=is_synced)
             leases.renew(session, self._held)
             yield session
 

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.errors import LeaseLost
+from shared.rows import rows
 
 LEASE_SECONDS = 60
 
@@ -61,11 +62,11 @@ _CLAIM = text("""
               s.baseline_at, s.failures, s.requested_at
 """)
 
-_RENEW = text("""
+_RENEW = """
     UPDATE sources SET lease_until = clock_timestamp() + make_interval(secs => :seconds)
     WHERE id = :source AND fence = :fence AND lease_until IS NOT NULL
     RETURNING id
-""")
+"""
 
 _RELEASE = text("""
     UPDATE sources
@@ -103,7 +104,7 @@ def renew(session: Session, held: Claim) -> None:
     the source in between, and a holder that slept past its lease can write nothing.
     """
     given = {"source": held.source_id, "fence": held.fence, "seconds": LEASE_SECONDS}
-    if session.scalar(_RENEW, given) is None:
+    if not rows(session, _RENEW, given):
         raise LeaseLost(f"{held.instance}:{held.scope} is polled by another process now")
 
 

@@ -32,7 +32,7 @@ class Message:
     instance: str
     repository: str | None
     pipeline: str
-    branch: str
+    branch: str | None
     build_id: int
     number: int | None
     attempt: int
@@ -46,9 +46,9 @@ class Message:
 
     @property
     def title(self) -> str:
-        """`acme/web ci broke on main`."""
+        """`acme/web ci broke on main`, or `nightly broke` where there are no branches."""
         verb = "broke" if self.kind is Kind.BROKE else "is fixed"
-        return f"{self.place} {verb} on {one_line(self.branch, 100)}"
+        return f"{self.place} {verb}" + (f" on {one_line(self.branch, 100)}" if self.branch else "")
 
     @property
     def place(self) -> str:
@@ -62,7 +62,7 @@ class Message:
         pairs = (
             ("Status", f"{self.status} (unstable)" if self.is_unstable else str(self.status)),
             ("Pipeline", self.place),
-            ("Branch", one_line(self.branch, 200)),
+            ("Branch", one_line(self.branch or "", 200)),
             ("Commit", self._commit),
             ("Author", one_line(self.author or "", 100)),
             ("Build", self._build),

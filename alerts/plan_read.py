@@ -59,7 +59,7 @@ def read_events(session: Session, after: int, batch: int) -> tuple[list[Logged],
     """The verdicts among the next `batch` events, how many events that were, and the position of the last one."""
     rows = session.execute(_EVENTS, {"after": after, "batch": batch}).all()
     logged = [
-        Logged(row.pos, (row.pipeline_id, row.branch or ""), _transition(row), row)
+        Logged(row.pos, (row.pipeline_id, row.branch or row.default_branch or ""), _transition(row), row)
         for row in rows
         if row.build_id is not None
     ]

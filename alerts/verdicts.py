@@ -14,6 +14,7 @@ STALE = timedelta(hours=6)
 """News older than this, counted from the build's finish, is not sent any more."""
 
 _REQUESTS = ("pull_request", "merge_request", "external_pull_request")
+_CHILD = "parent_pipeline"
 
 
 class Decision(StrEnum):
@@ -93,7 +94,11 @@ def _says_nothing(event: Transition) -> Decision | None:
     if event.is_superseded:
         return Decision.IS_SUPERSEDED
     # A fork's pull request is often built from the fork's own `main`: the name is the same, the branch is not.
-    if event.branch is None or event.branch != event.default_branch or (event.trigger or "").startswith(_REQUESTS):
+    # A build without a branch is of the default one: a plain job of Jenkins that knows none, or that failed before its
+    # checkout. A child pipeline of GitLab's would flap beside its parent, whose verdict
+    # is the branch's.
+    trigger = event.trigger or ""
+    if event.branch not in (None, event.default_branch) or trigger.startswith(_REQUESTS) or trigger == _CHILD:
         return Decision.OTHER_BRANCH
     return None
 

@@ -19,6 +19,8 @@ from api.shapes import BuildsSchema, EventsSchema, JobsSchema, OneBuildSchema
 from shared import build_parts, catalog, queries
 from shared.scope import Scope
 
+MOST_CHILDREN = 100
+
 blueprint = ApiBlueprint("builds", __name__, url_prefix="/api/builds", description="Builds, their attempts and jobs")
 
 
@@ -46,13 +48,15 @@ def list_builds(query: dict[str, Any]) -> Response:
 @blueprint.arguments(NoQuery, location="query")
 @blueprint.response(200, OneBuildSchema)
 def one_build(_: dict[str, Any], build_id: int) -> Response:
-    """Show one build, with all its attempts and its pipeline."""
+    """Show one build, with all its attempts, its pipeline, the build that started it and those it started."""
     with read() as opened:
         build = queries.build_objects(opened.session, [build_id]).get(build_id)
         if build is None:
             raise not_found("build", build_id)
         build["attempts"] = build_parts.attempts(opened.session, build_id)
         build["pipeline"] = catalog.plain_pipeline(opened.session, int(str(build["pipeline_id"])))
+        build["parent"] = build_parts.parent(opened.session, build_id)
+        build["children"] = build_parts.children(opened.session, build_id, limit=MOST_CHILDREN)
         stale = staleness(opened.session, Scope(instance=(str(build["instance"]),)))
     return answer(build | stale, opened.as_of)
 

@@ -209,11 +209,26 @@ class BuildsSchema(ListSchema):
     builds = fields.List(fields.Nested(BuildSchema))
 
 
+class RelatedBuildSchema(Shape):
+    """A build in short, where another one names it; of one that is not recorded little more than its id is known."""
+
+    id = integer_field("ours; null while it is not recorded")
+    pipeline_id = integer_field("ours; null while nothing of that pipeline is recorded")
+    pipeline_name = text_field("as the build called it")
+    status = status_field("one of nine words; null while it is not recorded", is_known=False)
+    web_url = text_field("the build at its provider")
+    external_id = text_field("the provider's", is_known=True)
+
+
 class OneBuildSchema(FreshAnswerSchema, BuildSchema):
-    """A build with its attempts and its pipeline."""
+    """A build with its attempts, its pipeline, and the builds it belongs with."""
 
     attempts = fields.List(fields.Nested(AttemptSchema), metadata=about("first to latest"))
     pipeline = fields.Nested(PlainPipelineSchema)
+    parent = fields.Nested(RelatedBuildSchema, allow_none=True, metadata=about("the build that started it, if one did"))
+    children = fields.List(
+        fields.Nested(RelatedBuildSchema), metadata=about("the builds it started, newest first, 100 at most")
+    )
 
 
 class JobsSchema(ListSchema):

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--json FILE] [--builds N]`: every figure the documents name, measured here and now.
+"""`python -m benchmarks [--json FILE] [--builds N] [--only PART]`: every figure the documents name, measured now.
 
 Brings its own PostgreSQL (with fsync) in a temporary folder; everything stays on loopback and ends by itself.
 """
@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -17,21 +18,30 @@ import psycopg
 from sqlalchemy import make_url
 
 import migrations
-from benchmarks import builds_list, fleet, idle, recorder, sockets
+from benchmarks import builds_list, collectors, fleet, idle, recorder, sockets
 from benchmarks.figure import Figure, percentile
 from benchmarks.world import fill
 from shared.database import libpq_url, make_engine
 from shared.embedded.server import Server
 
 FEW, MANY = 10_000, 1_000_000
+PARTS = ("database", "collectors", "fleet", "idle")
 
 
 def main() -> int:
     """Measure, print a table, write the JSON; the exit code says nothing about the figures: they are no test."""
     arguments = _arguments()
-    with _server() as server_url:
-        figures = _fleet_figures(server_url) if arguments.fleet else _figures(server_url, arguments.builds)
-    if not arguments.fleet:
+    figures: list[Figure] = []
+    if arguments.only in (None, "database"):
+        with _server() as server_url:
+            figures += _figures(server_url, arguments.builds)
+    if arguments.only in (None, "collectors"):
+        with _server() as server_url:
+            figures += collectors.run(partial(_database, server_url))
+    if arguments.only == "fleet":
+        with _server() as server_url:
+            figures += _fleet_figures(server_url)
+    if arguments.only in (None, "idle"):
         figures += idle.run(_free_port())
     for figure in figures:
         print(_line(figure))
@@ -134,7 +144,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description="Every figure the documents name.")
     parser.add_argument("--json", type=Path, help="write the figures there as well")
     parser.add_argument("--builds", type=int, default=MANY, help="builds in the large database")
-    parser.add_argument("--fleet", action="store_true", help="only a fleet under polling, in real time: 15 minutes")
+    parser.add_argument("--only", choices=PARTS, help="measure this part alone; fleet (real time, 15 minutes) only so")
     return parser.parse_args()
 
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
@@ -31,7 +32,12 @@ class Payload:
 @click.command(cls=Command)
 @click.argument("provider", type=click.Choice(sorted(COLLECTORS)))
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
-@click.option("--url", metavar="ADDRESS", help="The address that answered, where the payload does not tell it.")
+@click.option(
+    "--url",
+    metavar="ADDRESS",
+    callback=lambda _context, _option, value: _told_address(value),
+    help="The address that answered, where the payload does not tell it.",
+)
 def observe(provider: str, file: Path, url: str | None) -> None:
     """Show how we read what a PROVIDER said, from a FILE (- is stdin), without asking it anything.
 
@@ -106,14 +112,26 @@ def _unwrapped(place: str, document: object) -> Payload:
     if isinstance(document, dict):
         meta = document.get("_meta")
         if isinstance(meta, dict) and "data" in document:
-            return Payload(place, document["data"], _text(meta.get("url")))
+            return Payload(place, document["data"], _address(meta.get("url")))
         if {"url", "status", "body"} <= document.keys() and isinstance(document["status"], int):
-            return Payload(place, document["body"], _text(document["url"]), document["status"])
+            return Payload(place, document["body"], _address(document["url"]), document["status"])
     return Payload(place, document)
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value.startswith(("http://", "https://")) else None
+def _address(value: object) -> str | None:
+    """The value if it is the address of something on the web."""
+    if not isinstance(value, str) or not value.startswith(("http://", "https://")):
+        return None
+    try:
+        return value if urlsplit(value).hostname else None
+    except ValueError:
+        return None
+
+
+def _told_address(value: str | None) -> str | None:
+    if value is not None and _address(value) is None:
+        raise click.BadParameter('write it like "https://ci.example.com/job/app/"')
+    return value
 
 
 def _json(line: dict[str, object]) -> str:

@@ -48,7 +48,16 @@ _GRAIN = timedelta(milliseconds=1)
 _WAITS_FOR_OTHERS = timedelta(minutes=10)
 _NO_ID = "a pipeline without a usable id"
 _PIPELINES_A_PAGE = 10
-"""Each pipeline costs four requests or more; after this many what was read is given out: a kill costs little."""
+"""Each pipeline costs four requests or more; after this many what was read is given out."""
+
+_MOST_LOOKS = 50
+"""Changed pipelines that one pass looks at in one poll: a kill or a limit costs no more than that, whatever is left.
+
+Both passes together stay below the 500 requests a minute that gitlab.com grants without a token.
+"""
+
+_MOST_PAGES = 100
+"""Of the jobs of one pipeline: no GitLab makes so many, and a list without end must end."""
 
 _PAST_A_PAGE = 3
 """The past is read on what a poll has left, and between two pages is where it can stop."""
@@ -192,15 +201,14 @@ class GitLabCollector(BaseCollector[GitLabSettings]):
         seen = Seen()
         walks = [self._walk(since, {}), self._walk(since, {"source": "parent_pipeline"})]
         for walk in walks:
-            for rows in walk:
-                for some in _batches(self._unknown(rows, since + OVERLAP)):
-                    yield replace(self._page(some, seen), watermark=since)
+            for rows in self._worth_a_look(walk, since + OVERLAP, seen):
+                yield replace(self._page(rows, seen), watermark=since)
         reached = min([walk.reached for walk in walks if walk.is_cut] or [max(walk.reached for walk in walks)])
         children, elsewhere = tuple(self._linked_late(seen)), tuple(self._linked_elsewhere(seen, reached))
         yield Page(observations=children, elsewhere=elsewhere, watermark=min([reached, *seen.left_at]))
 
     def _changed_between(self, since: datetime, until: datetime) -> Iterator[Past]:
-        stretches = Stretches(self._list, self._follow, since, until, self.settings.max_pages)
+        stretches = Stretches(self._list, self._followed, since, until, self.settings.max_pages)
         for stretch in stretches:
             seen = Seen()
             *earlier, last = [*_batches(self._unknown(stretch.rows, until + OVERLAP), _PAST_A_PAGE)] or [()]
@@ -210,6 +218,23 @@ class GitLabCollector(BaseCollector[GitLabSettings]):
             linked = (*page.observations, *self._linked_late(seen))
             elsewhere = tuple(self._linked_elsewhere(seen, stretch.reached))
             yield Past(replace(page, observations=linked, elsewhere=elsewhere), stretch.reached)
+
+    def _worth_a_look(self, walk: Walk, watermark: datetime, seen: Seen) -> Iterator[tuple[Row, ...]]:
+        """The rows of a walk to look at, a few at a time; after `_MOST_LOOKS` new ones the walk is cut there.
+
+        A server before 14.3 does not know `source`: its second list tells once more what the first one told.
+        """
+        left = _MOST_LOOKS
+        for rows in walk:
+            unseen = tuple(
+                row for row in rows if row.updated_at is None or not seen.has(row.external_id, row.updated_at)
+            )
+            for some in _batches(self._unknown(unseen, watermark)):
+                yield some
+                left -= sum(row.updated_at is None or row.updated_at > watermark for row in some)
+                if left <= 0:
+                    walk.cut_at(some[-1])
+                    return
 
     def _unknown(self, rows: tuple[Row, ...], watermark: datetime) -> tuple[Row, ...]:
         """The rows worth four requests: changed since the last poll, or not recorded as they stand.
@@ -226,13 +251,10 @@ class GitLabCollector(BaseCollector[GitLabSettings]):
         return tuple(row for row in rows if row not in known)
 
     def _walk(self, since: datetime, params: Mapping[str, str | int]) -> Walk:
-        return Walk(self._list, self._follow, since, params, self.settings.max_pages)
+        return Walk(self._list, self._followed, since, params, self.settings.max_pages)
 
     def _list(self, window: Mapping[str, str | int]) -> Answer:
         return self._get("/pipelines", {**window, "per_page": self.settings.page_size}, shape=list)
-
-    def _follow(self, link: str) -> Answer:
-        return self.client.get_json(link, shape=list)
 
     def _page(self, rows: Iterable[Row], seen: Seen) -> Page:
         """The pipelines of these rows; one that is gone meanwhile, or does not hold still, is left for another time."""
@@ -247,9 +269,7 @@ class GitLabCollector(BaseCollector[GitLabSettings]):
                 unreadable.append(Unreadable(kind="pipeline", external_id=row.external_id, reason=str(error)))
                 continue
             if row.external_id is None:
-                unreadable.append(
-                    Unreadable(kind="pipeline", external_id=None, reason="a pipeline without a usable id")
-                )
+                unreadable.append(Unreadable(kind="pipeline", external_id=None, reason=_NO_ID))
             elif look is not None:
                 seen.changed_at[row.external_id] = row.updated_at or look.latest.queued_at
                 observations += seen.add(row.external_id, look)
@@ -359,16 +379,20 @@ class GitLabCollector(BaseCollector[GitLabSettings]):
     def _all(self, path: str, params: Mapping[str, str | int], scope: str | None) -> Iterator[list[object]]:
         """Every page of a list by its `Link` header."""
         answer = self._get(path, {**params, "per_page": _ROWS}, shape=list, scope=scope)
-        asked: set[str] = set()
-        while True:
+        for _ in range(_MOST_PAGES):
             yield answer.payload if isinstance(answer.payload, list) else []
             following = answer.links.get("next")
             if following is None:
                 return
-            if following in asked:
-                raise MalformedPayload(f"{self.settings.name}: {path}: the link to the next page leads in a circle")
-            asked.add(following)
-            answer = self.client.get_json(following, shape=list)
+            answer = self._followed(following)
+        raise MalformedPayload(f"{self.settings.name}: {path}: the list goes on after {_MOST_PAGES} pages")
+
+    def _followed(self, link: str) -> Answer:
+        """The next page of a list: GitLab links to the address it takes for its own, which need not be `base_url`."""
+        _, found, below = link.partition("/api/v4/")
+        if not found:
+            raise MalformedPayload(f"{self.settings.name}: the link to the next page does not lead into the API")
+        return self.client.get_json(f"/api/v4/{below}", shape=list)
 
     def _named(self, external_id: str) -> str:
         return f"{self.settings.name}: pipeline {external_id} of {self.scope}"

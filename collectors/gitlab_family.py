@@ -40,6 +40,10 @@ class Seen:
             self._linked.add(external_id)
         return (replace(each, parent=parent) for each in look.attempts)
 
+    def has(self, external_id: str | None, changed_at: datetime) -> bool:
+        """Whether the pipeline was looked at as it stood after that change."""
+        return external_id is not None and self.changed_at.get(external_id) == changed_at
+
     def unlinked(self) -> list[tuple[Downstream, ParentBuild]]:
         """The pipelines that were started and not given out with their parent."""
         return [pair for external_id, pair in self._parents.items() if external_id not in self._linked]

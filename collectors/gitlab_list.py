@@ -31,7 +31,7 @@ class Walk:
 
     Pipelines that change while we read move to the end of the list, so numbered pages would skip rows: after a full
     page the list is asked for anew from its last change. What has no `rel=next` is the end, whatever totals say.
-    After `most` pages it `is_cut`: what was walked stands, and `reached` is where the next walk goes on.
+    After `most` pages, or at a row, it `is_cut`: what was walked stands, and `reached` is where the next walk goes on.
     """
 
     def __init__(self, ask: Ask, follow: Follow, since: datetime, params: Mapping[str, str | int], most: int) -> None:
@@ -60,6 +60,11 @@ class Walk:
                 answer = self._ask(self._window(begins))
             else:  # more rows than a page holds changed within one grain
                 answer = self._follow(following)
+        self.is_cut = True
+
+    def cut_at(self, row: Row) -> None:
+        """End the walk behind this row, the last one that was looked at."""
+        self.reached = row.updated_at or self._since
         self.is_cut = True
 
     def _window(self, begins: datetime) -> dict[str, str | int]:

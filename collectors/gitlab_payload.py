@@ -76,7 +76,8 @@ def parse_pipeline(payload: object, host: str, project: Project) -> Observation 
         missing = ", ".join(name for name, value in named.items() if value is None)
         return Unreadable(kind="pipeline", external_id=external_id, reason=f"a pipeline without a usable {missing}")
     standing = read_standing(row)
-    started_at = None if standing.status in _NEVER_STARTED else row.instant("started_at")
+    # It may wait for a person, a date or a resource after some of its jobs ran: then it has started.
+    started_at = None if standing.status is Status.SKIPPED else row.instant("started_at")
     finished_at = row.instant("finished_at") if standing.is_finished else None
     observation = Observation(
         provider="gitlab",

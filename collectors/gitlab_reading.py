@@ -80,10 +80,13 @@ def parse_any(payload: object, host: str | None = None) -> Reading:
 
 
 def _of_list(rows: list[object], host: str | None) -> Reading:
-    told = sorted({_told(row) or "" for row in rows})
-    if told != [""]:
-        return Reading(not_a_build=f"list of {' and '.join(filter(None, told)) or 'nothing'}")
-    return gathered([_of_row(row, host) for row in rows])
+    told = [_told(row) for row in rows]
+    if None not in told:
+        return Reading(not_a_build=f"list of {' and '.join(sorted({*filter(None, told)})) or 'nothing'}")
+    return gathered(
+        _of_row(row, host) if words is None else Unreadable(kind="row", external_id=None, reason=words)
+        for row, words in zip(rows, told, strict=True)
+    )
 
 
 def _told(payload: object) -> str | None:

@@ -43,7 +43,7 @@ class HeldSource:
 
         Raises RateLimited if the credential has to rest.
         """
-        with self.transaction() as session:
+        with self.transaction(is_synced=False) as session:
             if self._held.lane is not None:
                 credentials.keep(session, self._held.lane, self._held.owner)
             standing = credentials.standing(session, credential)
@@ -139,10 +139,10 @@ class HeldSource:
             )
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
+    def transaction(self, *, is_synced: bool = True) -> Iterator[Session]:
         """A short transaction in which the source is ours; it must not outlast a network call."""
         with Session(self._engine) as session, session.begin():
-            limit_waiting(session)
+            limit_waiting(session, is_synced=is_synced)
             leases.renew(session, self._held)
             yield session
 

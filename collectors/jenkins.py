@@ -34,6 +34,7 @@ from collectors.jenkins_tree import (
     FoundJob,
     Place,
     is_multibranch,
+    is_queue_item,
     named_by,
     parse_build_id,
     parse_tree,
@@ -45,7 +46,7 @@ from collectors.jenkins_window import JobsPast, read_mark
 from collectors.reading import Reading
 from shared.config.patterns import Pattern, is_exclusion, is_pattern
 from shared.config.settings import HttpUrl, ProviderSettings
-from shared.errors import MalformedPayload, NotFound, ProviderError, Unavailable
+from shared.errors import MalformedPayload, NotFound, ProviderError, Unauthorized, Unavailable
 from shared.found_sources import Found
 from shared.http.authorization import AuthStyle
 from shared.http.client import Answer, Client, Limits
@@ -181,7 +182,7 @@ class JenkinsCollector(BaseCollector[JenkinsSettings]):
 
     def fetch_build(self, external_id: str, attempt: int | None = None) -> Observation:  # noqa: ARG002 - always 1
         """By `<job>/<number>@<timestamp>`, by `<job>/<number>` as a webhook names it, or by `queue/<id>`."""
-        if external_id.startswith("queue/") and "@" not in external_id:
+        if is_queue_item(external_id):
             return self._fetch_queued(external_id)
         full_name, number, millis = parse_build_id(external_id)
         build = self._fetch(self._place(full_name), number)
@@ -229,7 +230,9 @@ class JenkinsCollector(BaseCollector[JenkinsSettings]):
             if not found.is_cut:
                 self._places |= {job.place.full_name: job.place for job in jobs}
                 return jobs
-        raise TooManyPages(f"{self.settings.name}: folders lie deeper than {_DEEPEST} levels; watch one further down")
+        raise MalformedPayload(
+            f"{self.settings.name}: folders lie deeper than {_DEEPEST} levels; watch one further down"
+        )
 
     def _with_news(self, jobs: Sequence[FoundJob], since: datetime) -> list[FoundJob]:
         """The jobs whose newest builds are not recorded as they stand; a build that still runs is read by its id."""
@@ -335,7 +338,11 @@ class JenkinsCollector(BaseCollector[JenkinsSettings]):
 
     def _queue(self) -> Page:
         """The items of the queue that wait for jobs of this source; parts of running Pipelines wait there too."""
-        answer = self._get("/queue", {"tree": f"items[{QUEUE_ITEM}]"})
+        try:
+            answer = self._get("/queue", {"tree": f"items[{QUEUE_ITEM}]"})
+        except (Unavailable, MalformedPayload) as error:
+            # What waits shows as soon as it runs; that it cannot be read must not hide what does.
+            return Page(unreadable=(Unreadable(kind="queue", external_id=None, reason=str(error)),))
         rows = answer.payload.get("items") if isinstance(answer.payload, dict) else None
         items: list[Observation | Left | Unreadable] = []
         for row in rows if isinstance(rows, list) else []:
@@ -349,19 +356,26 @@ class JenkinsCollector(BaseCollector[JenkinsSettings]):
         )
 
     def _stage_view(self, external_id: str) -> Mapping[str, object] | None:
-        """The stage view's description of a build, None where there is none; asked in vain only once a poll."""
-        if not self._has_stage_view or external_id in self._without_stages:
+        """The stage view's description of a build, None where there is none; asked in vain only once a poll.
+
+        Raises NotFound when the build itself is gone.
+        """
+        if not self._has_stage_view or external_id in self._without_stages or is_queue_item(external_id):
             return None
         full_name, number, _ = parse_build_id(external_id)
+        path = f"{path_of(full_name)}/{number}"
         try:
-            payload = self._ask(f"{path_of(full_name)}/{number}/wfapi/describe").payload
+            payload = self._ask(f"{path}/wfapi/describe").payload
         except NotFound:
-            self._has_stage_view = external_id not in self._seen_ids.values()
+            # Not there is the plugin, or the build, which may have been rotated away since it was listed.
+            build = Fields(self._get(path, {"tree": "number"}).payload)
+            self._has_stage_view = class_name(build) != "WorkflowRun"
+            self._without_stages.add(external_id)
             return None
         return payload if isinstance(payload, dict) else None
 
     def _with_parent(self, build: Observation, payload: object) -> Observation:
-        """The build with the one that started it, if that one is still there to tell when it began."""
+        """The build with the one that started it, if that one can still be read: it has to tell when it began."""
         upstream = upstream_of(payload)
         if upstream is None:
             return build
@@ -371,7 +385,7 @@ class JenkinsCollector(BaseCollector[JenkinsSettings]):
             if upstream not in self._seen_ids:
                 row = self._get(f"{place.path}/{number}", {"tree": "number,timestamp,building"})
                 self._parsed(row.payload, place, row.date)
-        except (NotFound, MalformedPayload):
+        except (NotFound, Unauthorized, Unavailable, MalformedPayload):
             return build
         external_id = self._seen_ids.get(upstream)
         if external_id is None:

@@ -32,7 +32,10 @@ def _own_address(top: Answer, base_url: str) -> tuple[str, ...]:
     own = Fields(top.payload).text("url", LINK)
     if own is None or own.rstrip("/") == base_url:
         return ()
-    named = urlsplit(own)
+    try:
+        named = urlsplit(own)
+    except ValueError:
+        return (f"the Jenkins URL in its system settings is no address; links lead to {base_url} all the same",)
     words = (
         f"it calls itself {named.scheme}://{named.netloc}{named.path}; links lead to {base_url} all the same, and the "
         f"Jenkins URL in its system settings would set it right"

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 
 from collectors.base import LARGEST_LOG_BYTES, RawLog
 from collectors.fields import Fields
-from collectors.jenkins_tree import parse_build_id, path_of
+from collectors.jenkins_tree import is_queue_item, parse_build_id, path_of
 from shared.errors import NotFound
 from shared.http.client import Client
 
@@ -24,7 +24,7 @@ def download_console(
     """
     if job_external_id is not None:
         raise NotFound("Jenkins keeps one log for the whole build, none for a stage; ask without job")
-    if external_id.startswith("queue/") and "@" not in external_id:
+    if is_queue_item(external_id):
         raise NotFound("this build still waits in Jenkins' queue and has printed nothing")
     full_name, number, millis = parse_build_id(external_id)
     path = f"{path_of(full_name)}/{number}"

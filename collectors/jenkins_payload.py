@@ -32,6 +32,8 @@ QUEUE_ITEM = (
 )
 
 _LONGEST_MILLIS = 10 * 365 * 86_400_000
+_NO_QUEUE_ID = -1
+"""What a build says whose queue item was never known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def parse_build(
     millis = build.whole("duration", largest=_LONGEST_MILLIS) if standing.is_finished else None
     finished_at = None if millis is None else started_at + timedelta(milliseconds=millis)
     instant = (finished_at if standing.is_finished else seen_at) or started_at
-    queue_id, start = build.identifier("queueId"), read_start(actions)
+    queue_id, start = build.whole("queueId", smallest=_NO_QUEUE_ID) or _NO_QUEUE_ID, read_start(actions)
     observation = Observation(
         provider="jenkins",
         pipeline_external_id=place.pipeline,
@@ -81,7 +83,7 @@ def parse_build(
         pipeline_url=pipeline_url(place, base_url),
         author=start.author,
         event=start.event,
-        formerly=None if queue_id is None else f"queue/{queue_id}",
+        formerly=None if queue_id == _NO_QUEUE_ID else f"queue/{queue_id}",
     )
     described = _built(observation, build, read_revision(actions, place.branch), place, default_branch)
     return replace(described, problems=tuple(dict.fromkeys(build.problems)))

@@ -177,8 +177,14 @@ def _millis(told: object) -> int | None:
 
 
 def controller_of(url: str) -> str:
-    """The controller's address in any address below it: what stands before the first part every controller has."""
-    parts = urlsplit(url)
+    """The controller's address in any address below it: what stands before the first part every controller has.
+
+    Empty for what is no address.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
     path = _OWN_PATHS.split(parts.path, maxsplit=1)[0].rstrip("/")
     return f"{parts.scheme}://{parts.netloc}{path}" if parts.netloc else ""
 

@@ -14,7 +14,7 @@ ROOT = "/"
 LEVELS_AT_ONCE = 4
 """Folder levels one request asks for; what lies deeper takes one more for the next four."""
 
-_PROBE = "name,queueItem[id],builds[number,timestamp,building,result]{0,2}"
+_PROBE = "name,queueItem[id],builds[number,timestamp,building]{0,2}"
 _BUILD_ID = re.compile(r"(.+)/(\d{1,18})(?:@(\d{1,18}))?", re.ASCII)
 _MULTIBRANCH = re.compile(r"Multi-?[Bb]ranchProject$")
 
@@ -82,7 +82,10 @@ def is_multibranch(item: Fields) -> bool:
 
 def named_by(url: str) -> tuple[str, int | None] | None:
     """The full name of the job an address leads to, and the build's number; views and a context path are skipped."""
-    parts = [part for part in urlsplit(url).path.split("/") if part]
+    try:
+        parts = [part for part in urlsplit(url).path.split("/") if part]
+    except ValueError:  # no address at all
+        return None
     names: list[str] = []
     while len(parts) > 1:
         if parts[0] == "job":
@@ -166,3 +169,8 @@ def parse_build_id(external_id: str) -> tuple[str, int, int | None]:
     if match is None:
         raise MalformedPayload(f'"{external_id[:80]}" is no build of Jenkins; write it like "team/app/12"')
     return match[1], int(match[2]), None if match[3] is None else int(match[3])
+
+
+def is_queue_item(external_id: str) -> bool:
+    """Whether it is `queue/<id>`, what a build is called before it has a number."""
+    return external_id.startswith("queue/") and "@" not in external_id

@@ -22,6 +22,10 @@ _AFTER_REFUSAL_SECONDS = 300.0
 _AFTER_TROUBLE_SECONDS = 15.0
 
 
+class NeverPrinted(NotFound):
+    """There is no log, and none will come late: what was asked for never ran."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How a request ended; `again_seconds` is None when it is answered for good."""
@@ -52,11 +56,12 @@ def given_up() -> Outcome:
 def after(error: ProviderError, claim: Claim, wait_seconds: float) -> Outcome:
     """What a provider's answer means; `wait_seconds` is its own wish, where it had one.
 
-    A log may come up to an hour late. One that is not there later is gone, and asked for once an hour at most.
+    A log may come up to an hour late, unless nothing ran. One that is not there later is gone, and asked for once an
+    hour at most.
     """
     if isinstance(error, NotFound):
-        is_late = claim.was_finished and (claim.hours_since_finish is None or claim.hours_since_finish > _LATE_HOURS)
-        if is_late:
+        is_late = claim.hours_since_finish is None or claim.hours_since_finish > _LATE_HOURS
+        if claim.was_finished and (is_late or isinstance(error, NeverPrinted)):
             return Outcome(state=State.GONE, reason=redact(str(error)), again_seconds=_HOUR_SECONDS)
         unfinished = "" if claim.was_finished else "it has not finished; "
         return failed(f"{unfinished}{error}", _SOON_SECONDS)

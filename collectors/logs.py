@@ -1,9 +1,11 @@
 """Fetches the logs somebody wants to read: claim (commit), fetch and mask with no transaction open, store (commit).
 
-On threads of its own and one request at a time to an instance, so that no poll waits for a log.
+On threads of its own and one request at a time to an instance, so that no poll waits for a log. What was stored long
+ago is deleted here, too.
 """
 
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -32,6 +34,14 @@ log = structlog.get_logger()
 WORKERS = 3
 ORPHAN_SECONDS = 60.0
 ORPHAN_TURNS = 20
+KEPT_DAYS = 14
+"""Whoever reads a log later than this asks the provider for it again."""
+
+PURGE_SECONDS = 3_600.0
+PURGE_LOGS = 20
+PURGE_REQUESTS = 1_000
+"""So many at a time, so that nobody waits for it: twenty logs may hold a hundred megabytes."""
+
 KEPT_FOR_POLLS = 10
 """The last requests of a budget are for finding out what happened, not for reading about it."""
 
@@ -60,6 +70,7 @@ class LogFetcher:
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="logs")
         self._fetching: dict[str, Future[None]] = {}
         self._turn = 0
+        self._purge_at = 0.0
 
     def fetch_wanted_logs(self) -> None:
         """Claim what waits, one request an instance, as far as threads are free; called twice a second."""
@@ -77,6 +88,8 @@ class LogFetcher:
         if self._turn % ORPHAN_TURNS == 0 and set(waiting) - set(self._providers):
             with Session(self._engine) as session, session.begin():
                 log_requests.fail_orphans(session, list(self._providers), ORPHAN_SECONDS)
+        if time.monotonic() >= self._purge_at:
+            self._purge()
 
     def stop(self) -> None:
         """Ask for nothing more and give back what is being fetched; what a thread still finds is refused."""
@@ -100,6 +113,18 @@ class LogFetcher:
         else:
             texts = sum(each.text_bytes for each in outcome.logs)
             log.info("answered log request", **where, state=str(outcome.state), bytes=texts, reason=outcome.reason)
+
+    def _purge(self) -> None:
+        """Delete one batch of what is too old; the next one is due at once after a full batch, else in an hour."""
+        self._purge_at = time.monotonic() + PURGE_SECONDS
+        with Session(self._engine) as session, session.begin():
+            limit_waiting(session)
+            logs = stored_logs.purge(session, days=KEPT_DAYS, most=PURGE_LOGS)
+            requests = log_requests.purge(session, days=KEPT_DAYS, most=PURGE_REQUESTS)
+        if logs >= PURGE_LOGS or requests >= PURGE_REQUESTS:
+            self._purge_at = 0.0
+        if logs or requests:
+            log.info("purged old logs", logs=logs, requests=requests)
 
     def _outcome_in_words(self, claim: Claim) -> Outcome:
         try:

@@ -3,11 +3,13 @@
 import time
 
 import psycopg
-from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+from shared.rows import rows
 
 TRUSTED_SECONDS = 1.0
 """A connection used this lately is not asked whether it still lives: under load the question would cost a round trip
@@ -74,12 +76,18 @@ def _ping_the_idle(engine: Engine) -> None:
     event.listen(engine, "checkout", ping)
 
 
-_LIMITS = text("""
+_LIMITS = """
     SELECT set_config('lock_timeout', '5s', true), set_config('statement_timeout', '10s', true),
            set_config('idle_in_transaction_session_timeout', '5s', true)
-""")
+"""
+
+_UNSYNCED = f"{_LIMITS}, set_config('synchronous_commit', 'off', true)"
 
 
-def limit_waiting(session: Session) -> None:
-    """Bound this transaction, as its first statement: a frozen holder of a lock stops nobody for long."""
-    session.execute(_LIMITS)
+def limit_waiting(session: Session, *, is_synced: bool = True) -> None:
+    """Bound this transaction, as its first statement: a frozen holder of a lock stops nobody for long.
+
+    Unless `is_synced` it commits without waiting for the disk: a crash of the server may undo it, nothing else can. For
+    what says itself again soon, like a lease; the order of commits stays what it was.
+    """
+    rows(session, _LIMITS if is_synced else _UNSYNCED)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from shared import credentials
 from shared.collector_errors import ErrorKind
 from shared.errors import LeaseLost
+from shared.rows import rows
 
 LEASE_SECONDS = 60
 
@@ -74,11 +75,11 @@ _CLAIM = text("""
               s.scope, s.cursor, s.baseline_at, s.failures, s.requested_at
 """)
 
-_RENEW = text("""
+_RENEW = """
     UPDATE sources SET lease_until = clock_timestamp() + make_interval(secs => :seconds)
     WHERE id = :source AND fence = :fence AND lease_until IS NOT NULL
     RETURNING id
-""")
+"""
 
 _RELEASE = text("""
     UPDATE sources
@@ -119,7 +120,7 @@ def renew(session: Session, held: Claim) -> None:
     the source in between, and a holder that slept past its lease can write nothing.
     """
     given = {"source": held.source_id, "fence": held.fence, "seconds": LEASE_SECONDS}
-    if session.scalar(_RENEW, given) is None:
+    if not rows(session, _RENEW, given):
         raise LeaseLost(f"{held.instance}:{held.scope} is polled by another process now")
 
 

@@ -172,6 +172,15 @@ _FAIL_ORPHANS = text("""
     RETURNING r.id
 """)
 
+_PURGE = text("""
+    WITH old AS (
+        SELECT id FROM log_requests
+        WHERE state IN ('stored', 'gone', 'failed') AND settled_at < now() - make_interval(days => :days)
+        LIMIT :most FOR UPDATE SKIP LOCKED
+    )
+    DELETE FROM log_requests r USING old o WHERE r.id = o.id RETURNING r.id
+""")
+
 
 def request(session: Session, wanted: Wanted) -> bool:
     """Ask for a log, once however often it is asked for; False when too many others wait already."""
@@ -226,6 +235,11 @@ def abandon(session: Session, owner: str) -> int:
 def fail_orphans(session: Session, instances: Sequence[str], seconds: float) -> int:
     """Give up what waits for instances that are not ours and that nobody else took for so long."""
     return len(session.scalars(_FAIL_ORPHANS, {"instances": list(instances), "seconds": seconds}).all())
+
+
+def purge(session: Session, *, days: int, most: int) -> int:
+    """Forget at most `most` requests that were settled more than `days` ago; returns how many they were."""
+    return len(session.scalars(_PURGE, {"days": days, "most": most}).all())
 
 
 def _key(wanted: Wanted) -> dict[str, object]:

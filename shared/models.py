@@ -244,6 +244,15 @@ class Build(Base):
         Index("ix_builds_open", "pipeline_id", postgresql_where=text("NOT is_finished")),
         Index("ix_builds_formerly", "pipeline_id", "formerly", postgresql_where=text("formerly IS NOT NULL")),
         Index("ix_builds_rerun", "pipeline_id", postgresql_where=text("attempt > 1")),
+        # Only builds that another one started are in it; their parent is written once, so no change rewrites it.
+        Index(
+            "ix_builds_parent",
+            text("((metadata -> 'parent') ->> 'external_id')"),
+            text("((metadata -> 'parent') ->> 'pipeline_external_id')"),
+            desc("queued_at"),
+            desc("id"),
+            postgresql_where=text("((metadata -> 'parent') ->> 'external_id') IS NOT NULL"),
+        ),
         _status_check("status"),
         {"postgresql_with": {"fillfactor": 85}},
     )
@@ -518,6 +527,7 @@ class Log(Base):
     """
 
     __tablename__ = "logs"
+    __table_args__ = (Index(None, "stored_at"),)
 
     build_id: Mapped[int] = mapped_column(ForeignKey("builds.id", ondelete="CASCADE"), primary_key=True)
     attempt: Mapped[int] = mapped_column(Integer, primary_key=True)

@@ -71,6 +71,30 @@ _BLOCKS = text("""
 """)
 
 
+# An attempt's logs go together, and the requests that they answered go with them: one that says "stored" beside half of
+# an attempt, or beside nothing, would be believed. An attempt that is being fetched is left alone, and what is locked
+# is passed over, so nobody is waited for.
+_PURGE = text("""
+    WITH old AS (
+        SELECT DISTINCT build_id, attempt FROM (
+            SELECT l.build_id, l.attempt FROM logs l
+            WHERE l.stored_at < now() - make_interval(days => :days) AND NOT EXISTS (
+                SELECT FROM log_requests r WHERE r.build_id = l.build_id AND r.attempt = l.attempt
+                                             AND r.state IN ('requested', 'fetching'))
+            ORDER BY l.stored_at LIMIT :most) found
+    ), answered AS (
+        SELECT r.id FROM log_requests r JOIN old o ON o.build_id = r.build_id AND o.attempt = r.attempt
+        WHERE r.state = 'stored' FOR UPDATE OF r SKIP LOCKED
+    ), forgotten AS (
+        DELETE FROM log_requests r USING answered a WHERE r.id = a.id
+    ), free AS (
+        SELECT l.build_id, l.attempt, l.part FROM logs l
+        JOIN old o ON o.build_id = l.build_id AND o.attempt = l.attempt FOR UPDATE OF l SKIP LOCKED
+    )
+    DELETE FROM logs l USING free f WHERE l.build_id = f.build_id AND l.attempt = f.attempt AND l.part = f.part
+    RETURNING l.part
+""")
+
 _CLEAR = text("DELETE FROM logs WHERE build_id = :build_id AND attempt = :attempt")
 
 
@@ -85,6 +109,15 @@ def store(session: Session, build_id: int, attempt: int, logs: Iterable[NewLog])
         values = {field.name: getattr(log, field.name) for field in fields(log)}
         given = {"build_id": build_id, "attempt": attempt, "block_ends": list(log.block_ends)}
         session.execute(_STORE, values | given)
+
+
+def purge(session: Session, *, days: int, most: int) -> int:
+    """Delete the attempts' logs of which something was stored more than `days` ago, and the requests they answered.
+
+    At most `most` old logs are looked for, and all others of the same attempts go with them. Returns how many were
+    deleted. Whoever reads such a log afterwards asks for it anew.
+    """
+    return len(session.scalars(_PURGE, {"days": days, "most": most}).all())
 
 
 def list_logs(session: Session, build_id: int, attempt: int, part: str | None = None) -> list[StoredLog]:

@@ -143,8 +143,8 @@ def test_two_workers_send_what_one_would(databases: Databases) -> None:
         url = databases.clone()
         engine = make_engine(url, application="test", pool_size=4)
         try:
+            feed = Feed(engine)
             with SlackStand() as slack, a_crew(url, slack, size):
-                feed = Feed(engine)
                 for step in range(10):
                     feed.step(PIPELINES_A_STEP, step * PIPELINES_A_STEP)
                 wait_for(feed.is_settled, 20)

@@ -12,12 +12,14 @@ def test_a_title_is_a_sentence() -> None:
     assert a_message("fixed").title == "acme/web ci is fixed on main"
     assert a_message(repository=None, pipeline="checkout").title == "checkout broke on main"
     assert a_message(repository="group/app", pipeline="group/app").title == "group/app broke on main"
+    assert a_message(repository=None, pipeline="nightly", branch=None).title == "nightly broke"
 
 
 def test_the_facts_leave_out_what_is_unknown() -> None:
     bare = a_message(commit_sha=None, commit_message=None, author=None, number=None, duration_seconds=None)
 
     assert [label for label, _ in bare.facts] == ["Status", "Pipeline", "Branch"]
+    assert "Branch" not in dict(a_message(branch=None).facts)
     assert dict(a_message("fixed", attempt=2, is_unstable=True).facts) == {
         "Status": "succeeded (unstable)",
         "Pipeline": "acme/web ci",

@@ -4,11 +4,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, text
 from sqlalchemy.orm import Session
 
+from alerts.message import parse_message
 from alerts.plan import BATCH, catch_up, plan_deliveries
 from tests.alerts.history import History, a_run, deliveries
 from tests.factories import NOON, minutes
@@ -59,6 +61,17 @@ def test_a_break_and_its_fix_reach_each_receiver_once(session: Session, history:
         ("fixed", "ops", "pending", 1),
     ]
     assert cursor(session) == head(session)
+
+
+def test_a_job_that_knows_no_branches_is_told_of_as_a_whole(session: Session, history: History) -> None:
+    plain: dict[str, Any] = {"branch": None, "default_branch": None, "repository_name": None}
+    history.finish("failed", 1, **plain)
+    history.finish("succeeded", 2, **plain)
+
+    plan_deliveries(session, ["ops"], NOW)
+
+    told = [(kind, parse_message(row).title) for kind, row in deliveries(session, "kind", "message")]
+    assert told == [("broke", "ci broke"), ("fixed", "ci is fixed")]
 
 
 def test_the_message_is_frozen_as_the_build_stood(session: Session, history: History) -> None:

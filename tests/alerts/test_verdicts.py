@@ -109,9 +109,8 @@ def test_a_superseded_attempts_late_verdict_changes_nothing() -> None:
     "elsewhere",
     [
         {"branch": "feature"},
-        {"branch": None},
         {"default_branch": None},
-        {"branch": None, "default_branch": None},
+        {"trigger": "parent_pipeline"},
         {"trigger": "pull_request"},
         {"trigger": "pull_request_target"},
         {"trigger": "merge_request_event"},
@@ -119,6 +118,20 @@ def test_a_superseded_attempts_late_verdict_changes_nothing() -> None:
 )
 def test_only_the_default_branchs_own_builds_count(elsewhere: dict[str, Any]) -> None:
     assert fold_all(finish("failed", **elsewhere)) == (None, [Decision.OTHER_BRANCH])
+
+
+def test_a_build_that_failed_before_its_checkout_breaks_the_default_branch() -> None:
+    _, decisions = fold_all(finish("failed", build=1, branch=None), finish("succeeded", build=2))
+
+    assert decisions == [Decision.BROKE, Decision.FIXED]
+
+
+def test_a_pipeline_without_branches_breaks_and_is_fixed_as_one() -> None:
+    plain = {"branch": None, "default_branch": None}
+
+    _, decisions = fold_all(finish("failed", build=1, **plain), finish("succeeded", build=2, **plain))
+
+    assert decisions == [Decision.BROKE, Decision.FIXED]
 
 
 def test_a_backfill_tells_nobody_of_the_break_nor_of_its_recovery() -> None:

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from marshmallow import RAISE, Schema
 
 from api import figure_shapes, shapes
+from shared.observation import Observation, ParentBuild
 from tests.api.serving import World, a_world, many_builds, serve, statements
 from tests.factories import NOON, a_build, a_job, minutes
 
@@ -67,6 +68,7 @@ def test_a_build_shows_everything_known_of_it(world: World, client: FlaskClient)
 SHAPES: dict[str, type[Schema]] = {
     "/api/builds": shapes.BuildsSchema,
     "/api/builds/1": shapes.OneBuildSchema,
+    "/api/builds/3": shapes.OneBuildSchema,
     "/api/builds/1/jobs": shapes.JobsSchema,
     "/api/builds/1/events": shapes.EventsSchema,
     "/api/pipelines": shapes.PipelinesSchema,
@@ -91,6 +93,7 @@ def test_an_answer_written_directly_equals_what_its_documented_shape_would_write
         a_build("failed", external_id="1", jobs=(a_job("failed"),)),
         a_build(external_id="1", attempt=2, jobs=(a_job(), a_job(external_id="1001", name="lint"))),
         a_build("running", external_id="2", branch=None, commit_sha=None, progress=None),
+        started("3", "1"),
     )
     world.run("UPDATE sources SET last_ok_at = now() - interval '1 hour', last_error = 'away', failures = 3")
     shape = SHAPES[path]()
@@ -161,6 +164,63 @@ def test_one_build_has_its_attempts_and_its_pipeline_inside(world: World, client
     assert (build["pipeline"]["name"], build["pipeline"]["source_id"]) == ("ci", world.source_id)
 
 
+def started(external_id: str, by: str, pipeline: str = "1/10", **overrides: Any) -> Observation:
+    """A build that build `by` of a pipeline started."""
+    parent = ParentBuild(pipeline_external_id=pipeline, external_id=by)
+    return a_build(external_id=external_id, parent=parent, **overrides)
+
+
+def test_a_build_shows_what_started_it_and_what_it_started(world: World, client: FlaskClient) -> None:
+    world.record(a_build("failed", external_id="1"), started("2", "1", pipeline_external_id="1/11", web_url=None))
+
+    first, second = (client.get(f"/api/builds/{number}").get_json() for number in (1, 2))
+
+    assert (first["parent"], second["children"]) == (None, [])
+    assert second["parent"] == {
+        "id": 1,
+        "pipeline_id": 1,
+        "pipeline_name": "ci",
+        "status": "failed",
+        "web_url": "https://github.com/acme/web/actions/runs/100",
+        "external_id": "1",
+    }
+    assert first["children"] == [
+        {"id": 2, "pipeline_id": 2, "pipeline_name": "ci", "status": "succeeded", "web_url": None, "external_id": "2"}
+    ]
+
+
+@pytest.mark.parametrize(("pipeline", "pipeline_id", "name"), [("1/10", 1, "ci"), ("1/99", None, None)])
+def test_a_parent_that_is_not_recorded_is_told_by_its_own_id(
+    world: World, client: FlaskClient, pipeline: str, pipeline_id: int | None, name: str | None
+) -> None:
+    world.record(started("2", "1", pipeline))
+
+    parent = client.get("/api/builds/1").get_json()["parent"]
+
+    unknown = {"id": None, "status": None, "web_url": None}
+    assert parent == unknown | {"pipeline_id": pipeline_id, "pipeline_name": name, "external_id": "1"}
+
+
+def test_builds_of_another_instance_or_pipeline_with_the_same_ids_are_no_relatives(
+    world: World, client: FlaskClient
+) -> None:
+    world.record(a_build(external_id="1"), started("2", "1", pipeline="1/99"))
+    a_world(world.engine, name="github.example.com").record(started("3", "1"))
+
+    assert client.get("/api/builds/1").get_json()["children"] == []
+    assert client.get("/api/builds/3").get_json()["parent"]["id"] is None
+
+
+def test_of_many_children_the_newest_hundred_are_shown(world: World, client: FlaskClient) -> None:
+    children = (started(f"c{number}", "1", queued_at=NOON + minutes(number)) for number in range(103))
+    world.record(a_build(external_id="1"), *children)
+    build_id = world.ask("SELECT id FROM builds WHERE external_id = '1'")
+
+    shown = client.get(f"/api/builds/{build_id}").get_json()["children"]
+
+    assert [child["external_id"] for child in shown] == [f"c{number}" for number in range(102, 2, -1)]
+
+
 def test_jobs_can_be_had_of_all_attempts_or_of_one(world: World, client: FlaskClient) -> None:
     world.record(a_build("failed", external_id="1", jobs=(a_job("failed"), a_job(external_id="1001", name="lint"))))
     world.record(a_build(external_id="1", attempt=2, jobs=(a_job(external_id="1002"),)))
@@ -216,7 +276,7 @@ def test_a_list_of_builds_names_the_stale_sources_it_depends_on(world: World, cl
 STATEMENTS = {
     "/api/builds?limit=200": 3,
     "/api/builds?limit=200&repository=acme/web&status=succeeded&q=login": 5,
-    "/api/builds/1": 5,
+    "/api/builds/1": 7,
     "/api/builds/1/jobs": 4,
     "/api/builds/1/events": 4,
     "/api/pipelines": 5,

@@ -136,3 +136,16 @@ def test_no_text_of_a_provider_commands_the_terminal(run: Run) -> None:
 def test_a_provider_nobody_knows_and_a_file_that_is_not_there_are_wrong_usage(run: Run) -> None:
     assert run("observe", "bamboo", "-").exit_code == 2
     assert run("observe", "github", "/no/such/file").exit_code == 2
+
+
+@pytest.mark.parametrize("provider", ["github", "gitlab", "jenkins"])
+@pytest.mark.parametrize("address", ["http://[x/job/a/1/", "ci.example.com", "https://"])
+def test_an_address_that_is_none_is_wrong_usage_and_in_a_recording_it_is_left_out(
+    run: Run, provider: str, address: str
+) -> None:
+    told = run("observe", provider, "-", "--url", address, stdin="{}")
+    recorded = run("observe", provider, "-", stdin=json.dumps({"url": address, "status": 200, "body": a_run()}))
+
+    assert told.exit_code == 2
+    assert recorded.exception is None or isinstance(recorded.exception, SystemExit)
+    assert "defect" not in recorded.stderr

@@ -27,6 +27,8 @@ class Server:
         self.bridges = bridges or {}
         self.before: Callable[[str], None] = lambda _path: None
         self.shows_totals = True
+        self.knows_source = True
+        self.own_address: str | None = None
         self.refusal: dict[str, bytes] = {}
 
     def __call__(self, heard: Heard) -> bytes:
@@ -52,7 +54,9 @@ class Server:
 
     def _listed(self, asked: dict[str, str]) -> list[Row]:
         is_child = asked.get("source") == "parent_pipeline"
-        rows = [row for row in self.pipelines if (row["source"] == "parent_pipeline") is is_child]
+        rows = [
+            row for row in self.pipelines if (row["source"] == "parent_pipeline") is is_child or not self.knows_source
+        ]
         assert (asked["order_by"], asked["sort"]) == ("updated_at", "asc")
         after = datetime.fromisoformat(asked["updated_after"])
         rows = [row for row in rows if row["updated_at"] and datetime.fromisoformat(row["updated_at"]) >= after]
@@ -61,7 +65,8 @@ class Server:
     def _page(self, heard: Heard, path: str, rows: list[Row], asked: dict[str, str]) -> bytes:
         size, page = int(asked["per_page"]), int(asked.get("page", 1))
         query = "&".join(f"{key}={value}" for key, value in asked.items() if key != "page").replace("+", "%2B")
-        link = f'<http://{heard.headers["host"]}{path}?{query}&page={page + 1}>; rel="next"'
+        address = self.own_address or f"http://{heard.headers['host']}"
+        link = f'<{address}{path}?{query}&page={page + 1}>; rel="next"'
         told = {"Link": link} if len(rows) > page * size else {}
         totals = {"X-Total": "1", "X-Total-Pages": "1"} if self.shows_totals else {}
         return reply(rows[(page - 1) * size : page * size], headers=told | totals)

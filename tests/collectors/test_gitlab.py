@@ -1,7 +1,7 @@
 """The GitLab collector: what it asks, in which order, and what it makes of the answers, on loopback."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -111,6 +111,53 @@ def test_a_list_too_long_for_one_poll_goes_on_in_the_next(far: Server) -> None:
 
     seen = {build.external_id for page in [*first, *second] for build in page.observations}
     assert seen == {*(str(100 + n) for n in range(30)), "200"}
+
+
+def test_one_poll_looks_at_so_many_and_the_next_one_goes_on(far: Server) -> None:
+    far.pipelines, recorded = changing(120), dict[BuildName, bool]()
+
+    def poll(since: datetime) -> tuple[int, datetime]:
+        pages, _ = listed(far, since=since, held=lambda names: {each: True for each in names if each in recorded})
+        seen = [("3", build.external_id) for page in pages for build in page.observations]
+        recorded.update(dict.fromkeys(seen, True))
+        return len(seen), pages[-1].watermark or since
+
+    first, reached = poll(AN_HOUR_AGO)
+    assert (first, reached) == (50, NOON + timedelta(seconds=49))
+    second, reached = poll(reached - minutes(5))
+    assert (second, reached) == (50, NOON + timedelta(seconds=99))
+    third, reached = poll(reached - minutes(5))
+    assert (third, reached) == (20, NOON + timedelta(seconds=119))
+
+
+def test_what_a_server_lists_twice_is_read_once(far: Server) -> None:
+    far.pipelines, far.knows_source = changing(5), False
+
+    pages, _ = listed(far)
+
+    assert [build.external_id for page in pages for build in page.observations] == [str(100 + n) for n in range(5)]
+
+
+def test_next_pages_are_asked_at_our_address_whatever_gitlab_takes_for_its_own(far: Server) -> None:
+    far.pipelines, far.jobs = [a_pipeline()], [a_job(number) for number in range(1, 151)]
+    far.own_address = "https://gitlab.example.com"
+
+    pages, heard = listed(far)
+
+    (seen,) = [build for page in pages for build in page.observations]
+    assert len(seen.jobs or ()) == 150
+    assert {each.headers["host"].partition(":")[0] for each in heard} == {"127.0.0.1"}
+
+
+def test_a_list_of_jobs_without_end_is_left_and_hides_no_other_pipeline(far: Server) -> None:
+    far.pipelines = [a_pipeline(), a_pipeline(id=101)]
+    further = {"Link": '<https://gitlab.com/api/v4/projects/3/pipelines/100/jobs?page=2>; rel="next"'}
+    far.refusal = {"pipelines/100/jobs": reply([a_job()], headers=further)}
+
+    pages, _ = listed(far)
+
+    assert [build.external_id for page in pages for build in page.observations] == ["101"]
+    assert ["goes on after 100 pages" in row.reason for page in pages for row in page.unreadable] == [True]
 
 
 def test_a_pipeline_that_changes_while_it_is_read_is_read_once_more(far: Server) -> None:

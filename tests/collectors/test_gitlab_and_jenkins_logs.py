@@ -1,12 +1,16 @@
 """GitLab's traces and Jenkins' consoles, end to end: what is asked, with which credential, and what is said."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import pytest
 from sqlalchemy import Engine
 
 from collectors.gitlab import GitLabSettings
 from collectors.jenkins import JenkinsSettings
+from tests.collectors import gitlab_rows
+from tests.collectors.gitlab_rows import Row, a_pipeline
+from tests.collectors.gitlab_server import Server
 from tests.collectors.log_stand import TOKEN, LogStand, a_token, fetching, log_stand, plain
 from tests.factories import a_job
 from tests.loopback import Heard, Loopback, reply
@@ -47,6 +51,39 @@ def test_an_erased_gitlab_log_is_gone(database: Engine) -> None:
 
     assert answer.status_code == 404
     assert "erased" in answer.get_json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("jobs", "told"),
+    [
+        ([], "this pipeline never had a job"),
+        ([gitlab_rows.a_job(status="skipped", started_at=None, finished_at=None)], "none of this pipeline's jobs"),
+    ],
+)
+def test_a_gitlab_pipeline_in_which_nothing_ran_says_so_at_once(
+    database: Engine, jobs: Sequence[Row], told: str
+) -> None:
+    failed = Server(a_pipeline("failed", started_at=None, duration=None), jobs=jobs)
+    with Loopback(failed) as server, gitlab(database, server) as stand:
+        stand.world.run("UPDATE attempts SET finished_at = clock_timestamp()")
+        answer = stand.whole_log()
+
+    assert answer.status_code == 404
+    assert f"There is no log: {told}" in answer.get_json()["detail"]
+
+
+def test_a_gitlab_pipeline_whose_logs_were_all_erased_does_not_say_that_it_printed_nothing(database: Engine) -> None:
+    far = Server(a_pipeline(), jobs=[gitlab_rows.a_job()])
+
+    def erased(heard: Heard) -> bytes:
+        return plain("") if heard.target.endswith("/trace") else far(heard)
+
+    with Loopback(erased) as server, gitlab(database, server) as stand:
+        stand.world.run("UPDATE attempts SET finished_at = clock_timestamp() - interval '2 hours'")
+        answer = stand.whole_log()
+
+    assert answer.status_code == 404
+    assert "their logs were erased" in answer.get_json()["detail"]
 
 
 def test_a_jenkins_console_is_one_log_for_the_build(database: Engine) -> None:

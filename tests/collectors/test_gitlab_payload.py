@@ -71,6 +71,12 @@ def test_every_word_of_gitlab_has_one_of_ours(word: str, status: str, is_finishe
     assert (word in STATUSES) is (seen.problems == ())
 
 
+@pytest.mark.parametrize("word", ["manual", "scheduled", "waiting_for_resource"])
+def test_a_pipeline_that_ran_and_waits_now_keeps_its_start(word: str) -> None:
+    assert build(word, started_at=at(seconds(4))).started_at == seconds(4)
+    assert build(word, started_at=None).started_at is None
+
+
 @pytest.mark.parametrize(
     ("detailed", "is_unstable"),
     [
@@ -259,6 +265,13 @@ def test_a_pipeline_that_does_not_say_its_project_is_read_and_the_problem_said()
     (seen,) = parse_any(row).builds
 
     assert seen.problems == ("project_id is missing, so its project is not known",)
+
+
+def test_one_odd_row_of_a_list_hides_no_other() -> None:
+    reading = parse_any([a_pipeline(), {"message": "404 Not Found"}, None, a_pipeline(id=101)])
+
+    assert [build.external_id for build in reading.builds] == ["100", "101"]
+    assert [row.reason for row in reading.unreadable] == ["message", "JSON NoneType"]
 
 
 @pytest.mark.parametrize(

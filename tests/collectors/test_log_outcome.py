@@ -2,7 +2,7 @@
 
 import pytest
 
-from collectors.log_outcome import after, job_called
+from collectors.log_outcome import NeverPrinted, after, job_called
 from shared.errors import CredentialRefused, MalformedPayload, NotFound, ProviderError, RateLimited, Unavailable
 from shared.log_requests import Claim, State
 from tests.factories import NOON
@@ -40,6 +40,8 @@ def a_claim(*, was_finished: bool = True, hours: float | None = 5) -> Claim:
         (NotFound("x"), a_claim(hours=None), State.GONE, 3600),
         (NotFound("x"), a_claim(hours=0.1), State.FAILED, 30),
         (NotFound("x"), a_claim(was_finished=False, hours=None), State.FAILED, 30),
+        (NeverPrinted("x"), a_claim(hours=0.1), State.GONE, 3600),
+        (NeverPrinted("x"), a_claim(was_finished=False, hours=None), State.FAILED, 30),
         (RateLimited("x", NOON), a_claim(), State.FAILED, 77),
         (CredentialRefused("x"), a_claim(), State.FAILED, 300),
         (MalformedPayload("x"), a_claim(), State.FAILED, 300),

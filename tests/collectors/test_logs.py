@@ -1,16 +1,20 @@
 """Logs on demand, end to end: asked for through the API, fetched by the scheduler's part, masked, stored, served."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from shared import log_requests
+from collectors import COLLECTORS
+from collectors.logs import KEPT_DAYS, PURGE_LOGS, LogFetcher
+from shared import log_requests, stored_logs
 from shared.log_requests import Wanted
 from tests.collectors.log_stand import (
     ATTEMPT_LOG,
     JOB_LOG,
     TOKEN,
+    LogStand,
     a_zip,
     github,
     plain,
@@ -18,6 +22,7 @@ from tests.collectors.log_stand import (
 )
 from tests.factories import NOON, a_build, a_job, minutes
 from tests.loopback import Heard, reply
+from tests.stored_logs import a_log
 
 GITHUB_SHAPE = "ghp_" + "a1B2" * 9
 TEXT = f"2026-11-20T12:00:00Z make test\ntoken {GITHUB_SHAPE} and {TOKEN} here\n\x1b[31mfailed\x1b[0m <script>\n"
@@ -197,6 +202,57 @@ def test_a_cut_log_says_so_and_leaks_no_half_of_a_secret(database: Engine) -> No
     assert answer.data.rstrip().endswith(b"bytes]")
     assert b"ghp_" not in answer.data[-70_000:]
     assert len(answer.data) < 21 * 1024 * 1024
+
+
+def test_a_log_that_was_kept_for_its_time_is_deleted_and_asked_for_anew(database: Engine) -> None:
+    with github(database, lambda _: plain(TEXT)) as (stand, api, _):
+        stand.job_log()
+        grow_old(stand, KEPT_DAYS)
+        restarted = LogFetcher(database, (stand.settings,), COLLECTORS, owner="here/1/2/restarted")
+        restarted.fetch_wanted_logs()
+        restarted.stop()
+        left = stand.stored_text()
+        again = stand.job_log()
+
+    assert left == b""
+    assert "make test" in again.text
+    assert [heard.target for heard in api.heard] == [JOB_LOG, JOB_LOG]
+
+
+def test_old_logs_are_deleted_batch_after_batch_and_then_not_looked_for_within_the_hour(database: Engine) -> None:
+    with github(database, lambda _: plain(TEXT)) as (stand, _, _):
+        pass
+    for batch in range(2):
+        keep(stand, range(batch * PURGE_LOGS, (batch + 1) * PURGE_LOGS))
+    grow_old(stand, KEPT_DAYS)
+    fetcher = LogFetcher(database, (stand.settings,), COLLECTORS, owner="here/1/2/restarted")
+
+    counts = []
+    for _ in range(3):
+        fetcher.fetch_wanted_logs()
+        counts.append(stand.world.ask("SELECT count(*) FROM logs"))
+    keep(stand, range(1))
+    grow_old(stand, KEPT_DAYS)
+    fetcher.fetch_wanted_logs()
+    fetcher.stop()
+
+    assert counts == [PURGE_LOGS, 0, 0]
+    assert stand.world.ask("SELECT count(*) FROM logs") == 1
+
+
+def keep(stand: LogStand, builds: Iterable[int]) -> None:
+    """One stored log of each of so many further builds."""
+    for number in builds:
+        stand.world.record(a_build(external_id=f"kept {number}"))
+        build_id = stand.world.ask("SELECT max(id) FROM builds WHERE external_id = :it", it=f"kept {number}")
+        with Session(stand.world.engine) as session, session.begin():
+            stored_logs.store(session, build_id, 1, [a_log()])
+
+
+def grow_old(stand: LogStand, days: int) -> None:
+    """Let everything about logs have happened so much earlier, and the attempts be known since before that."""
+    for table, column in (("logs", "stored_at"), ("log_requests", "settled_at"), ("attempts", "recorded_at")):
+        stand.world.run(f"UPDATE {table} SET {column} = {column} - make_interval(days => :days)", days=days)
 
 
 def test_whoever_died_fetching_leaves_a_request_that_the_next_one_answers(database: Engine) -> None:

@@ -138,3 +138,23 @@ def test_so_many_may_wait_and_no_more(recorded: Engine) -> None:
     with Session(recorded) as session, session.begin():
         assert not log_requests.request(session, Wanted(2, 1))
         assert log_requests.request(session, Wanted(1, 1, "1")), "what waits already is no further request"
+
+
+def test_only_what_was_settled_long_ago_is_forgotten_and_so_much_at_a_time(recorded: Engine) -> None:
+    with recorded.begin() as connection:
+        statement = text("""
+            INSERT INTO log_requests (build_id, attempt, job_external_id, state, settled_at)
+            SELECT 1, 1, state || age, state, clock_timestamp() - make_interval(days => age)
+            FROM unnest(ARRAY['requested', 'fetching', 'stored', 'gone', 'failed']) state, unnest(ARRAY[1, 8]) age
+        """)
+        connection.execute(statement)
+
+    counts = []
+    for _ in range(3):
+        with Session(recorded) as session, session.begin():
+            counts.append(log_requests.purge(session, days=7, most=2))
+
+    assert counts == [2, 1, 0]
+    with recorded.connect() as connection:
+        left = set(connection.scalars(text("SELECT job_external_id FROM log_requests")))
+    assert left == {"requested1", "requested8", "fetching1", "fetching8", "stored1", "gone1", "failed1"}

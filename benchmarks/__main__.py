@@ -18,14 +18,14 @@ import psycopg
 from sqlalchemy import make_url
 
 import migrations
-from benchmarks import builds_list, collectors, fleet, idle, recorder, sockets
+from benchmarks import builds_list, collectors, fleet, idle, recorder, sockets, webhooks
 from benchmarks.figure import Figure, percentile
 from benchmarks.world import fill
 from shared.database import libpq_url, make_engine
 from shared.embedded.server import Server
 
 FEW, MANY = 10_000, 1_000_000
-PARTS = ("database", "collectors", "fleet", "idle")
+PARTS = ("database", "collectors", "webhooks", "fleet", "idle")
 
 
 def main() -> int:
@@ -38,6 +38,9 @@ def main() -> int:
     if arguments.only in (None, "collectors"):
         with _server() as server_url:
             figures += collectors.run(partial(_database, server_url))
+    if arguments.only in (None, "webhooks"):
+        with _server() as server_url:
+            figures += webhooks.run(_database(server_url, "webhooks"))
     if arguments.only == "fleet":
         with _server() as server_url:
             figures += _fleet_figures(server_url)

@@ -11,7 +11,7 @@ import psutil
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared import leases, log_requests
+from shared import credentials, leases, log_requests, watches
 
 FORGOTTEN_AFTER = "1 day"
 
@@ -25,6 +25,8 @@ _SAME_KIND = text("SELECT id FROM processes WHERE kind = :kind AND id LIKE :here
 _REMOVE_ALL = text("DELETE FROM processes WHERE id = ANY(:ids)")
 _HOLDERS = text("""
     SELECT lease_owner FROM sources WHERE lease_owner LIKE :here || '/%'
+    UNION SELECT lease_owner FROM credentials WHERE lease_owner LIKE :here || '/%'
+    UNION SELECT lease_owner FROM watches WHERE lease_owner LIKE :here || '/%'
     UNION SELECT lease_owner FROM log_requests WHERE state = 'fetching' AND lease_owner LIKE :here || '/%'
 """)
 
@@ -63,7 +65,13 @@ def free_leases_of_the_dead(session: Session, identity: Identity) -> int:
     """Give back what killed processes of this machine held, so that nobody has to wait until their leases run out."""
     holders = session.scalars(_HOLDERS, {"here": identity.machine}).all()
     dead = [holder for holder in holders if holder != identity.id and not _lives(holder)]
-    return sum(leases.abandon(session, holder) + log_requests.abandon(session, holder) for holder in dead)
+    return sum(_free(session, holder) for holder in dead)
+
+
+def _free(session: Session, holder: str) -> int:
+    credentials.let_go(session, holder)
+    watches.abandon(session, holder)
+    return leases.abandon(session, holder) + log_requests.abandon(session, holder)
 
 
 def signal_here(holder: str, number: signal.Signals) -> bool:

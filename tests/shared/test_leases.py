@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from shared import leases
+from shared import credentials, leases
 from shared.errors import LeaseLost
 from shared.leases import Claim, Outcome
 from shared.processes import Identity, beat, free_leases_of_the_dead
@@ -128,6 +128,21 @@ def test_leases_of_a_killed_process_of_this_machine_are_free_at_once(watched: En
     assert source(watched, held)["lease_owner"] is None
     with Session(watched) as session, pytest.raises(LeaseLost):
         leases.renew(session, held)
+
+
+def test_a_credential_that_a_killed_process_held_is_free_at_once(watched: Engine) -> None:
+    alive, dead = Identity("scheduler"), Identity("scheduler")
+    dead.id = f"{dead.machine}/4194305/1/dead"
+    held = "github.com:0000"
+    with Session(watched) as session, session.begin():
+        instance = session.scalar(text("SELECT name FROM instances ORDER BY id LIMIT 1"))
+        assert credentials.hold(session, held, str(instance), dead.id)
+
+    with Session(watched) as session, session.begin():
+        free_leases_of_the_dead(session, alive)
+
+    with Session(watched) as session, session.begin():
+        assert credentials.hold(session, held, str(instance), alive.id)
 
 
 def test_another_machines_leases_are_left_alone(watched: Engine) -> None:

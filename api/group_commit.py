@@ -76,11 +76,11 @@ class GroupCommit(Generic[Item, Result]):
         if not group:
             return
         try:
-            results = self._commit([item for item, _ in group])
+            settled = list(zip(group, self._commit([item for item, _ in group]), strict=True))
         except Exception as error:  # noqa: BLE001 (handed on to whoever waits, who knows what to say)
             # One of them tells what happened, so that the log has it once.
             for place, (_, future) in enumerate(group):
                 future.set_exception(NotCommitted() if place else error)
             return
-        for (_, future), result in zip(group, results, strict=True):
+        for (_, future), result in settled:
             future.set_result(result)

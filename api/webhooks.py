@@ -169,26 +169,30 @@ def _too_large() -> Problem:
 
 
 def _proven(candidates: Sequence[ProviderSettings], proof: Proof) -> tuple[ProviderSettings, Proof]:
-    """The one installation whose secret vouches for it; 401 when none does."""
+    """The one installation whose secret vouches for it; 401 when none does, 503 when one could not be asked."""
     now = utc_now()
-    verdicts = [(verify(each.kind, proof, _secrets(each), now), each) for each in candidates]
+    secrets = [(each, _secrets(each)) for each in candidates]
+    verdicts = [(verify(each.kind, proof, known, now), each) for each, known in secrets if known is not None]
     proven = [each for verdict, each in verdicts if verdict is Verdict.VALID]
     if len(proven) > 1:
         names = " and ".join(each.name for each in proven)
         raise Problem(409, f"{names} have the same secret; send it to /webhooks/{{provider}}/{{instance}}.")
     if proven:
         return proven[0], proof
+    if unread := [each.name for each, known in secrets if known is None]:
+        raise _not_now(f"The webhook secret of {' and '.join(unread)} cannot be read at the moment.")
     if any(verdict is Verdict.STALE for verdict, _ in verdicts):
         raise _failure(401, "webhook-timestamp is more than 5 minutes off. Set both clocks by NTP; it may be a replay.")
     raise _failure(401, "The secret at the provider is not the one configured here.")
 
 
-def _secrets(provider: ProviderSettings) -> tuple[str, ...]:
+def _secrets(provider: ProviderSettings) -> tuple[str, ...] | None:
+    """What it is believed by; None when that cannot be read."""
     try:
         return provider.webhook_secrets()
     except SecretUnavailable as error:
         log.warning("webhook secret unavailable", instance=provider.name, error=str(error))
-        raise _not_now(f"The webhook secret of {provider.name} cannot be read at the moment.") from error
+        return None
 
 
 def _receive(proven: tuple[ProviderSettings, Proof]) -> Response:
@@ -216,11 +220,20 @@ def read_delivery(provider: ProviderSettings, proof: Proof, content_type: str) -
         provider=provider.kind,
         instance=provider.name,
         kind=kind[:LONGEST_NAME],
-        sha256=hashlib.sha256(proof.body).digest(),
+        sha256=_digest(provider.kind, proof.body, delivery_id),
         delivery_id=delivery_id and delivery_id[:LONGEST_NAME],
         body=kept.json,
         reason=kept.reason,
     )
+
+
+def _digest(kind: str, body: bytes, delivery_id: str | None) -> bytes:
+    """What makes two deliveries the same: the body, and for GitLab the key that its repetitions share.
+
+    A push of GitLab's holds no instant: a branch that is made, deleted and made again sends the same body twice.
+    """
+    key = (delivery_id or "").encode() if kind == "gitlab" else b""
+    return hashlib.sha256(body + key).digest()
 
 
 def _commit(engine: Engine, deliveries: Sequence[Delivery]) -> list[Stored | None]:

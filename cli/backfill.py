@@ -45,14 +45,17 @@ def backfill() -> None:
 
 
 @backfill.command(START, cls=Command)
-@click.argument("name", metavar="SOURCE", required=False)
+@click.argument("name", metavar="[SOURCE]", required=False)
 @click.option("--all", "is_for_all", is_flag=True, help="Every source that is polled.")
 @click.option("--days", type=click.IntRange(1, 3650), default=90, show_default=True, help="How far back.")
 @click.option("--detach", "is_detached", is_flag=True, help="Ask for it and return at once.")
 @config_option
 @click.pass_context
 def start(ctx: click.Context, name: str | None, is_for_all: bool, days: int, is_detached: bool) -> None:
-    """Ask for the last days of SOURCE and show how far it is; Ctrl-C leaves it to the scheduler."""
+    """Ask for the last days of SOURCE and show how far it is.
+
+    Ctrl-C leaves it to the scheduler.
+    """
     if (name is None) is not is_for_all:
         raise click.UsageError("Name one SOURCE, or say --all.")
     with open_engine(load_own(config_path(ctx))) as engine:

@@ -69,9 +69,12 @@ def _go_on(held: HeldSource, task: Task, collector: BaseCollector[Any], left: Ca
         recorded += held.record_page(past.page, Via.BACKFILL)
         following = _noted(held, task, past, requests_left - left())
         requests_left = left()
-        if following is None or following.is_over or requests_left <= 0:
+        if following is None or following.is_over:
             break
-        task = following
+        # A page that leads no further (its rows share one second) would be read again by every poll: read on.
+        has_moved, task = following != task, following
+        if has_moved and requests_left <= 0:
+            break
     is_open = following is not None and not following.is_over
     log.info("collected the past", backfill=task.id, changed=recorded.changed, is_open=is_open)
     return Collected(recorded, is_open)

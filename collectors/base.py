@@ -69,7 +69,7 @@ class RangeCommit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitRange:
-    """The commits that are in `head` and not in `base`, in no order; `reason` says in words why some are missing."""
+    """The commits that are in `head` and not in `base`, oldest first; `reason` says in words why some are missing."""
 
     commits: tuple[RangeCommit, ...] = ()
     is_complete: bool = True

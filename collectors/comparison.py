@@ -12,7 +12,7 @@ from collectors.base import BaseCollector, CommitRange
 from collectors.held_source import HeldSource
 from shared import ranges
 from shared.clock import utc_now
-from shared.errors import MalformedPayload, NotFound
+from shared.errors import CredentialRefused, MalformedPayload, NotFound, Unauthorized, Unavailable
 from shared.ranges import Member, Wanted
 
 log = structlog.get_logger()
@@ -26,7 +26,9 @@ def compare_broken(
 ) -> None:
     """Ask for the newest ranges in which a branch broke, while `left` says that this poll has requests left.
 
-    One that the provider cannot tell is noted with the reason and not asked for again. Raises what else goes wrong.
+    One that the provider cannot tell, or not to this credential, is noted with the reason and not asked for again;
+    one that it could not tell just now is left for a later poll. Neither slows the source down. Raises what else goes
+    wrong.
     """
     if left() < 1:
         return
@@ -35,7 +37,12 @@ def compare_broken(
     for each in wanted:
         if left() < 1:
             return
-        found = _compared(collector, each)
+        try:
+            found = _compared(collector, each)
+        except Unavailable as error:
+            log.warning("could not compare commits", base=each.base_sha, head=each.head_sha, error=str(error))
+            held.count(error)
+            return
         with held.transaction() as session:
             ranges.record_range(session, each, _members(found), is_complete=found.is_complete, reason=found.reason)
         log.info("compared commits", base=each.base_sha, head=each.head_sha, commits=len(found.commits))
@@ -47,7 +54,9 @@ def _compared(collector: BaseCollector[Any], wanted: Wanted) -> CommitRange:
         return told or CommitRange(is_complete=False, reason=f"{collector.kind} has no call that compares two commits")
     except NotFound:
         return CommitRange(is_complete=False, reason="the provider no longer knows one of the two commits")
-    except MalformedPayload as error:
+    except CredentialRefused:
+        raise
+    except (MalformedPayload, Unauthorized) as error:
         return CommitRange(is_complete=False, reason=str(error))
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from collectors.base import BaseCollector
+from collectors.credential_name import credential_name
 from collectors.held_source import REFUSED_SECONDS
 from collectors.pace import is_poor
 from shared import credentials, sources, watches
@@ -33,7 +34,7 @@ from shared.errors import (
 from shared.found_sources import Found, known_sources, plan, write
 from shared.http.client import Client
 from shared.http.rate_limit import Budget
-from shared.secret import SecretSource, SecretUnavailable, fingerprint
+from shared.secret import SecretUnavailable
 from shared.watches import Claim, Outcome
 
 log = structlog.get_logger()
@@ -126,7 +127,7 @@ class Discoverer:
     def _look(self, claim: Claim, where: str) -> None:
         settings = self._providers[claim.instance]
         try:
-            name = _credential(claim.instance, settings)
+            name = credential_name(claim.instance, settings)
         except SecretUnavailable as error:
             self._give_back(claim, _failed(claim, str(error)))
             return
@@ -269,8 +270,3 @@ def _failed(claim: Claim, words: str, trouble: ProviderError | None = None) -> O
     elif isinstance(trouble, Unauthorized):
         wait = REFUSED_SECONDS
     return Outcome(wait_seconds=wait, error=words)
-
-
-def _credential(instance: str, settings: ProviderSettings) -> str:
-    secret = getattr(settings, "token", SecretSource()).read()
-    return credentials.name_of(instance, None if secret is None else fingerprint(secret))

@@ -7,10 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from collectors.base import BaseCollector, Check, CommitRange, Past, RawLog, TooManyPages
 from collectors.fields import Fields
+from collectors.github_app import InstallationCredential, identity_of, read_key, shared_app
 from collectors.github_discovery import list_repositories
 from collectors.github_log import LOG_HOSTS, download_log
 from collectors.github_payload import parse_job, parse_run, parse_runs, with_jobs
@@ -21,21 +22,23 @@ from collectors.github_window import Windows
 from collectors.reading import Reading, address_in
 from shared.config.patterns import Pattern, is_exclusion, is_pattern
 from shared.config.settings import HttpUrl, ProviderSettings
-from shared.errors import MalformedPayload, ProviderError, Unprocessable
+from shared.errors import MalformedPayload, ProviderError, Unauthorized, Unprocessable
 from shared.found_sources import Found
+from shared.http.authorization import Renewable
 from shared.http.client import Answer, Client, Limits
 from shared.http.rate_limit import Budget
 from shared.observation import Observation, ObservedJob, Page, Unreadable
-from shared.secret import SecretSource
+from shared.secret import SecretSource, fingerprint
 
 _SCOPE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+")
 _PATTERN = re.compile(r"!?[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_.*?-]+")
+_HEADERS = {"accept": "application/vnd.github+json", "x-github-api-version": "2022-11-28"}
 _JOBS_A_PAGE = 100
 _HINTS_A_PAGE = 20
 
 
 class GitHubSettings(ProviderSettings):
-    """`[[providers]]` of kind `github`; the token is named by `token_env` or `token_file`."""
+    """`[[providers]]` of kind `github`; a token is named by `token_env` or `token_file`, or an app stands for it."""
 
     base_url: HttpUrl = Field(
         "https://api.github.com", description="the API's address; https://HOST/api/v3 for an Enterprise Server"
@@ -47,6 +50,13 @@ class GitHubSettings(ProviderSettings):
     token: SecretSource = Field(
         default_factory=SecretSource, description="a token that may read Actions; none for public repositories only"
     )
+    app_id: int | None = Field(None, ge=1, description="the id of a GitHub App that is asked as, in place of a token")
+    app_key: SecretSource = Field(
+        default_factory=SecretSource, validate_default=True, description="the private key (PEM) GitHub made for the app"
+    )
+    installation_id: int | None = Field(
+        None, ge=1, description="the one installation to use; without it each owner's own is looked up"
+    )
     ca_file: Path | None = Field(
         None, description="certificates (PEM) of a private authority, believed besides the well-known ones"
     )
@@ -55,6 +65,59 @@ class GitHubSettings(ProviderSettings):
     )
     page_size: int = Field(50, ge=1, le=100, description="runs asked for at once; 100 costs about 1.2 MB")
     max_pages: int = Field(100, ge=1, le=800, description="pages of one list read at most in one poll")
+
+    @field_validator("app_id")
+    @classmethod
+    def _stands_alone(cls, app_id: int | None, info: ValidationInfo) -> int | None:
+        if app_id is not None and info.data.get("token", SecretSource()) != SecretSource():
+            raise ValueError("stands beside a token; keep one of them")
+        return app_id
+
+    @field_validator("app_key")
+    @classmethod
+    def _is_the_apps(cls, source: SecretSource, info: ValidationInfo) -> SecretSource:
+        pem, app_id = source.read(), info.data.get("app_id")
+        if pem is not None:
+            read_key(pem)
+        if pem is None and app_id is not None:
+            raise ValueError("is missing: app_id needs the app's private key; name its file with app_key_file")
+        if pem is not None and app_id is None and "app_id" in info.data:
+            raise ValueError("is of no app; say which with app_id, the number on the app's page")
+        return source
+
+    @field_validator("installation_id")
+    @classmethod
+    def _is_an_apps(cls, installation_id: int | None, info: ValidationInfo) -> int | None:
+        if installation_id is not None and info.data.get("app_id", 0) is None:
+            raise ValueError("is an app's; add app_id and app_key_file")
+        return installation_id
+
+    def identity(self) -> str | None:
+        """What tells the credential from others, None without one; raises SecretUnavailable."""
+        key = self.app_key.read()
+        if self.app_id is not None and key is not None:
+            return identity_of(self.app_id, key, self.installation_id)
+        token = self.token.read()
+        return None if token is None else fingerprint(token)
+
+    def credential(self) -> SecretStr | Renewable | None:
+        """What a client asks with; raises SecretUnavailable, and Unauthorized for an app's key that is none."""
+        key = self.app_key.read()
+        if self.app_id is None or key is None:
+            return self.token.read()
+        try:
+            pem = read_key(key)
+        except ValueError as error:
+            raise Unauthorized(f"app_key of {self.name} {error}") from error
+        app = shared_app(
+            self.base_url,
+            self.app_id,
+            pem,
+            installation_id=self.installation_id,
+            headers=_HEADERS,
+            ca_file=self.ca_file,
+        )
+        return InstallationCredential(app)
 
     @field_validator("watch")
     @classmethod
@@ -87,8 +150,8 @@ class GitHubCollector(BaseCollector[GitHubSettings]):
     ) -> Client:
         return Client(
             settings.base_url,
-            settings.token.read(),
-            headers={"accept": "application/vnd.github+json", "x-github-api-version": "2022-11-28"},
+            settings.credential(),
+            headers=_HEADERS,
             ca_file=settings.ca_file,
             limits=limits,
             on_budget=on_budget,
@@ -192,6 +255,8 @@ class GitHubCollector(BaseCollector[GitHubSettings]):
     def _about_token(self, answer: Answer) -> str:
         budget, scopes = answer.budget, answer.headers.get("x-oauth-scopes")
         left = "" if budget is None else f"; {budget.remaining} of {budget.limit} requests left"
+        if self.settings.app_id is not None:
+            return f"the GitHub App {self.settings.app_id} is accepted{left}"
         if self.settings.token == SecretSource():
             return f"no token is used, so only public repositories can be read{left}"
         return f"the token is accepted{f', with the scopes {scopes}' if scopes else ''}{left}"

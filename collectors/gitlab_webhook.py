@@ -55,6 +55,7 @@ def _push(hook: Fields, host: str, received_at: datetime) -> Task:
         repository=PushedRepository(external_id=external_id, name=path, url=url, default_branch=default_branch),
         name=branch,
         at=received_at,
+        is_dated=False,
         head_sha=head,
         before_sha=sha_in(hook, "before"),
         is_deleted=head is None,

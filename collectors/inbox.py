@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from collectors import github_webhook, gitlab_webhook, jenkins_webhook
 from collectors.base import BaseCollector
 from collectors.inbox_fetches import Fetches
-from collectors.inbox_records import Records, Work
+from collectors.inbox_records import Records, Work, is_outage
 from collectors.webhook import Fetch, LookSoon, Moved, Nothing, Subject, Task, Told
 from shared import receipt_queue, webhook_sources
 from shared.config.settings import ProjectSettings, ProviderSettings
@@ -59,6 +59,7 @@ class Inbox:
         self._listener = listener
         self._records = Records(engine, projects)
         self._fetches = Fetches(engine, self._providers, collectors, self._records)
+        self._has_leftovers = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
 
@@ -77,6 +78,7 @@ class Inbox:
 
     def work(self) -> int:
         """Claim what is due and process it as far as no provider has to be asked; returns how many were claimed."""
+        self._fetches.keep()
         backed_up = self._fetches.backed_up()
         instances = [name for name in self._providers if name not in backed_up]
         with Session(self._engine) as session, session.begin():
@@ -87,10 +89,15 @@ class Inbox:
         return len(claims)
 
     def purge(self) -> None:
-        """Delete some of the receipts that are too old to be of use."""
-        with Session(self._engine) as session, session.begin():
-            limit_waiting(session)
-            purged = receipt_queue.purge(session)
+        """Delete the receipts that are too old to be of use."""
+        purged = 0
+        while not self._stop.is_set():
+            with Session(self._engine) as session, session.begin():
+                limit_waiting(session)
+                count = receipt_queue.purge(session)
+            purged += count
+            if count < receipt_queue.PURGED_AT_ONCE:
+                break
         if purged:
             log.info("purged receipts", receipts=purged)
 
@@ -98,29 +105,50 @@ class Inbox:
         outage = Outage()
         while not self._stop.is_set():
             try:
-                while not self._stop.is_set() and self.work() == BATCH:
-                    continue
-                outage.is_over()
+                self._work_and_wait(outage)
             except SQLAlchemyError as error:
                 outage.failed("database trouble", error, job="inbox")
-                if isinstance(error, OperationalError):
-                    self._give_back()
-            self._listener.wait(POLL_SECONDS)
+                self._has_leftovers = self._has_leftovers or is_outage(error)
+                self._stop.wait(POLL_SECONDS)
+            except Exception:
+                # The edge of the thread: nobody would notice that it ended.
+                log.exception("the inbox broke off and goes on")
+                self._stop.wait(POLL_SECONDS)
         self._listener.close()
 
+    def _work_and_wait(self, outage: Outage) -> None:
+        if self._has_leftovers:
+            self._give_back()
+        while not self._stop.is_set() and self.work() == BATCH:
+            continue
+        outage.is_over()
+        self._listener.wait(POLL_SECONDS)
+
     def _give_back(self) -> None:
-        """After an outage nothing of what was claimed waits for its lease to run out, if the database can be told so.
+        """After an outage nothing of what was claimed waits for its lease to run out.
 
         After any other trouble it does wait, and the try counts: what breaks a statement must not break it for ever.
         """
-        try:
-            with Session(self._engine) as session, session.begin():
-                limit_waiting(session)
-                receipt_queue.abandon(session, self._owner)
-        except SQLAlchemyError as error:
-            log.debug("could not give receipts back", error=type(error).__name__)
+        with Session(self._engine) as session, session.begin():
+            limit_waiting(session)
+            receipt_queue.abandon(session, self._owner)
+        self._has_leftovers = False
 
     def _process(self, claims: Sequence[Claim]) -> None:
+        """Process them together or, if something breaks, in ever smaller parts, until what breaks it is alone."""
+        try:
+            self._process_together(claims)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            if len(claims) == 1:
+                self._records.break_off(claims, error)
+                return
+            half = len(claims) // 2
+            self._process(claims[:half])
+            self._process(claims[half:])
+
+    def _process_together(self, claims: Sequence[Claim]) -> None:
         settled: list[Settlement] = []
         asked: list[tuple[Claim, Told | Fetch | LookSoon | Moved]] = []
         for claim in claims:
@@ -165,17 +193,17 @@ class Inbox:
         return works
 
     def _do(self, works: Sequence[Work]) -> None:
-        """Pushes first: a run of a new branch finds it moved already."""
+        """Pushes first: a run of a new branch finds it moved already. Fetches last: they must not be begun twice."""
         for work in works:
             if isinstance(work.task, Moved):
                 self._records.move_branch(work)
-        self._fetches.submit([work for work in works if isinstance(work.task, Fetch)])
         told = [work for work in works if isinstance(work.task, Told)]
         if told:
             self._records.record_told(told)
         # After the runs: a job of one that has just been recorded needs no look.
         if looks := [work for work in works if isinstance(work.task, LookSoon)]:
             self._records.look_soon(looks)
+        self._fetches.submit([work for work in works if isinstance(work.task, Fetch)])
 
 
 def _asked(claim: Claim, subject: Subject) -> Asked:

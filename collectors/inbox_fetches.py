@@ -1,6 +1,7 @@
 """Fetches the builds that webhooks only name, each once for all receipts that wait for it; on threads of its own."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,9 +12,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from collectors.base import BaseCollector
+from collectors.credential_name import credential_name
 from collectors.held_builds import held_builds
 from collectors.held_source import REFUSED_SECONDS
-from collectors.inbox_records import Records, Work
+from collectors.inbox_records import Records, Work, is_outage
 from collectors.webhook import Fetch
 from shared import credentials, receipt_queue
 from shared.clock import utc_now
@@ -33,11 +35,15 @@ from shared.http.client import Limits
 from shared.http.rate_limit import Budget
 from shared.observation import Observation
 from shared.receipt_queue import Claim, Settlement
-from shared.secret import SecretSource, SecretUnavailable, fingerprint
+from shared.secret import SecretUnavailable
 
 log = structlog.get_logger()
 
 WORKERS = 4
+"""Threads of one instance: a provider that hangs holds up its own webhooks and no others."""
+
+KEEP_SECONDS = receipt_queue.LEASE_SECONDS / 3
+
 MOST_WAITING = 50
 """Builds of one instance that may wait for their turn; while so many do, none of its receipts are claimed."""
 
@@ -72,10 +78,11 @@ class Fetches:
         self._collectors = collectors
         self._records = records
         self._stop = threading.Event()
-        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="inbox")
+        self._pools = {name: ThreadPoolExecutor(WORKERS, thread_name_prefix=f"inbox {name}") for name in providers}
         self._lock = threading.Lock()
         self._waiting: dict[Key, list[Work]] = {}
         self._running: set[Key] = set()
+        self._kept_at = 0.0
 
     def submit(self, works: Sequence[Work]) -> None:
         """Have the builds of these receipts fetched, soon."""
@@ -93,14 +100,28 @@ class Fetches:
             names = [instance for instance, _ in self._waiting]
         return frozenset(name for name in names if names.count(name) >= MOST_WAITING)
 
+    def keep(self) -> None:
+        """Renew now and then the leases of what waits for its turn, which may take minutes."""
+        with self._lock:
+            claims = [work.claim for works in self._waiting.values() for work in works]
+        if not claims or time.monotonic() - self._kept_at < KEEP_SECONDS:
+            return
+        with Session(self._engine) as session, session.begin():
+            limit_waiting(session)
+            receipt_queue.hold(session, claims)
+        self._kept_at = time.monotonic()
+
     def stop(self) -> None:
         """Ask for nothing more; what is being asked ends by itself, and writes nothing."""
-        self._stop.set()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            self._stop.set()
+        for pool in self._pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _start(self, key: Key) -> None:
-        if not self._stop.is_set():
-            self._pool.submit(self._run, key)
+        with self._lock:
+            if not self._stop.is_set():
+                self._pools[key[0]].submit(self._run, key)
 
     def _run(self, key: Key) -> None:
         with self._lock:
@@ -117,18 +138,24 @@ class Fetches:
 
     def _answer(self, works: Sequence[Work]) -> None:
         """Fetch one build and settle everything that waits for it. Nothing is raised."""
-        where = {"instance": works[0].claim.instance, "build": _asked(works[0]).external_id}
         try:
             self._fetch_and_record(works)
         except (Stopping, LeaseLost):
             return
-        except SQLAlchemyError as error:
-            log.warning("could not settle receipts, their leases will run out", **where, error=type(error).__name__)
-        except Exception as error:
-            # The edge of one build: the others go on, and its receipts say what happened.
-            log.exception("fetching for a webhook broke off", **where)
-            words = f"fetching it broke off ({type(error).__name__}); the scheduler's log says more"
-            self._records.settle([receipt_queue.after_failure(work.claim, words) for work in works])
+        except Exception as error:  # noqa: BLE001 (the edge of one build: its receipts say what happened)
+            self._break_off(works, error)
+
+    def _break_off(self, works: Sequence[Work], error: Exception) -> None:
+        trouble = error
+        if not is_outage(error):
+            try:
+                self._records.break_off([work.claim for work in works], error)
+            except SQLAlchemyError as another:
+                trouble = another
+            else:
+                return
+        where = {"instance": works[0].claim.instance, "build": _asked(works[0]).external_id}
+        log.warning("could not settle receipts, their leases will run out", **where, error=type(trouble).__name__)
 
     def _fetch_and_record(self, works: Sequence[Work]) -> None:
         try:
@@ -144,7 +171,7 @@ class Fetches:
         What the answer taught about the credential is kept either way.
         """
         claim = works[0].claim
-        name = _credential(claim.instance, self._providers[claim.instance])
+        name = credential_name(claim.instance, self._providers[claim.instance])
         with Session(self._engine) as session:
             standing = credentials.standing(session, name)
         until = standing.resting_until(utc_now())
@@ -216,8 +243,3 @@ def _with_jobs(collector: BaseCollector[Any], build: Observation) -> Observation
 def _asked(work: Work) -> Fetch:
     assert isinstance(work.task, Fetch)  # noqa: S101 (its caller sorts by kind)
     return work.task
-
-
-def _credential(instance: str, settings: ProviderSettings) -> str:
-    secret = getattr(settings, "token", SecretSource()).read()
-    return credentials.name_of(instance, None if secret is None else fingerprint(secret))

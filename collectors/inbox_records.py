@@ -8,7 +8,8 @@ from datetime import datetime
 import structlog
 import tenacity
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session
 
 from collectors.webhook import Fetch, LookSoon, Moved, Told
@@ -93,12 +94,6 @@ class Records:
 
         The transitions count for the last receipt: it was received last, so what was fetched is what it spoke of.
         """
-        try:
-            self._record_fetched(works, builds)
-        except (DataError, IntegrityError) as error:
-            self._not_stored(works, error)
-
-    def _record_fetched(self, works: Sequence[Work], builds: Sequence[Observation]) -> None:
         instance, source = works[0].claim.instance_id, works[0].source
         with Session(self._engine) as session, session.begin():
             limit_waiting(session)
@@ -112,12 +107,6 @@ class Records:
 
     def move_branch(self, work: Work) -> None:
         """Keep what a push told, and settle its receipt."""
-        try:
-            self._move_branch(work)
-        except (DataError, IntegrityError) as error:
-            self._not_stored([work], error)
-
-    def _move_branch(self, work: Work) -> None:
         assert isinstance(work.task, Moved)  # noqa: S101 (its caller sorts by kind)
         with Session(self._engine) as session, session.begin():
             limit_waiting(session)
@@ -156,25 +145,13 @@ class Records:
             groups.setdefault(key, []).append(work)
         return sorted(groups.values(), key=lambda group: group[0].claim.id)
 
-    def _record(self, works: Sequence[Work]) -> None:
-        """Record in one transaction, or, when Postgres refuses a value, in ever smaller ones until the row is alone."""
-        try:
-            self._record_once(works)
-        except (DataError, IntegrityError) as error:
-            if len(works) > 1:
-                half = len(works) // 2
-                self._record(works[:half])
-                self._record(works[half:])
-                return
-            self._not_stored(works, error)
-
     @tenacity.retry(
         retry=tenacity.retry_if_exception_type(OperationalError),
         stop=tenacity.stop_after_attempt(3),
         wait=tenacity.wait_random_exponential(0.1, max=1),
         reraise=True,
     )
-    def _record_once(self, works: Sequence[Work]) -> None:
+    def _record(self, works: Sequence[Work]) -> None:
         instance, source = works[0].claim.instance_id, works[0].source
         with Session(self._engine) as session, session.begin():
             limit_waiting(session)
@@ -189,17 +166,36 @@ class Records:
             receipt_queue.settle(session, told_settlements(ours, before, appended))
         self._assign(done.new_pipelines)
 
-    def _not_stored(self, works: Sequence[Work], error: DataError | IntegrityError) -> None:
-        """Postgres refused a value: that may be a race, so it is tried again, and parked if it is not."""
-        reason = f"it could not be stored: {first_line(error)}"
-        log.warning("could not store a webhook", receipts=[work.claim.id for work in works], reason=reason)
-        self.settle([receipt_queue.after_failure(work.claim, reason) for work in works])
+    def break_off(self, claims: Sequence[Claim], error: Exception) -> None:
+        """Something went wrong that is no outage: it may have been a race, so try again later; parked if it was not."""
+        ids = [each.id for each in claims]
+        if isinstance(error, SQLAlchemyError):
+            reason = f"it could not be stored: {first_line(error)}"
+            log.warning("could not store webhooks", receipts=ids, reason=reason)
+        else:
+            reason = f"processing it broke off ({type(error).__name__}); the scheduler's log says more"
+            log.error("processing webhooks broke off", receipts=ids, exc_info=error)
+        self.settle([receipt_queue.after_failure(each, reason) for each in claims])
 
     def _assign(self, new_pipelines: int) -> None:
         if new_pipelines and self._projects:
             with Session(self._engine) as session, session.begin():
                 limit_waiting(session)
                 assign_pipelines(session, self._projects)
+
+
+_OF_THE_STATEMENT = ("54", "57014")
+"""Conditions that psycopg calls operational though a statement may be their cause: a limit, a time-out."""
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether the database is away or its transactions are in each other's way: no receipt is to blame for that."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    if not isinstance(error, OperationalError | InterfaceError):
+        return isinstance(error, NoConnection)
+    sqlstate: str | None = getattr(error.orig, "sqlstate", None)
+    return sqlstate is None or not sqlstate.startswith(_OF_THE_STATEMENT)
 
 
 def told_settlements(

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from collectors.base import BaseCollector, RawLog
+from collectors.credential_name import credential_name
 from collectors.held_source import REFUSED_SECONDS
 from collectors.log_outcome import Outcome, after, failed, given_up, job_called, stored
 from collectors.log_process import MOST_TEXT_BYTES, PackedText, unpack
@@ -26,7 +27,7 @@ from shared.database import limit_waiting
 from shared.errors import CredentialRefused, LeaseLost, ObservatoryError, ProviderError, RateLimited
 from shared.http.rate_limit import Budget
 from shared.log_requests import MOST_TRIES, Claim
-from shared.secret import SecretSource, SecretUnavailable, fingerprint
+from shared.secret import SecretUnavailable
 from shared.stored_logs import NewLog
 
 log = structlog.get_logger()
@@ -143,7 +144,7 @@ class LogFetcher:
         if claim.scope is None:
             return failed("it is not known which source this build came from", 3_600)
         try:
-            name = _credential(claim.instance, self._providers[claim.instance])
+            name = credential_name(claim.instance, self._providers[claim.instance])
         except SecretUnavailable as error:
             return failed(str(error), 60)
         with Session(self._engine) as session:
@@ -246,11 +247,6 @@ def _not_now(claim: Claim, standing: credentials.Standing) -> Outcome | None:
         return None
     words = f"{claim.instance} allows {budget.remaining} more requests until {budget.reset_at:%H:%M:%S} UTC"
     return failed(f"{words}, and those are kept for finding builds", (budget.reset_at - now).total_seconds())
-
-
-def _credential(instance: str, settings: ProviderSettings) -> str:
-    secret = getattr(settings, "token", SecretSource()).read()
-    return credentials.name_of(instance, None if secret is None else fingerprint(secret))
 
 
 def _attempt(claim: Claim) -> dict[str, int]:

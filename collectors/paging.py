@@ -19,7 +19,7 @@ def every_page(client: Client, path: str, params: Mapping[str, str | int], most:
         if following in asked:
             raise MalformedPayload(f"{path}: the link to the next page leads in a circle")
         if len(asked) + 1 == most:
-            raise TooManyPages(f"{path}: more than {most} pages; narrow the pattern down")
+            raise TooManyPages(f"{path}: more than {most} pages; what follows them is not found, and none is archived")
         asked.add(following)
         answer = client.get_json(following, shape=list)
         yield answer

@@ -8,7 +8,6 @@ from typing import Any
 
 import structlog
 import tenacity
-from pydantic import SecretStr
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -16,6 +15,7 @@ from sqlalchemy.orm import Session
 from collectors.backfill import collect_past
 from collectors.base import BaseCollector
 from collectors.comparison import compare_broken
+from collectors.credential_name import credential_name
 from collectors.follow_up import FollowUp, Want, follow_ups, known_builds
 from collectors.held_builds import held_builds
 from collectors.held_source import REFUSED_SECONDS, HeldSource
@@ -42,7 +42,7 @@ from shared.events import Via
 from shared.http.rate_limit import Budget
 from shared.leases import LEASE_SECONDS, Claim, Outcome
 from shared.observation import Observation, Page
-from shared.secret import SecretSource, SecretUnavailable, fingerprint
+from shared.secret import SecretUnavailable
 
 log = structlog.get_logger()
 
@@ -241,14 +241,12 @@ class Poller:
             return None  # nothing will be asked; the poll says so on the source
 
     def _credential(self, instance: str) -> str:
-        source = getattr(self._providers[instance], "token", SecretSource())
-        secret: SecretStr | None = source.read()
-        return credentials.name_of(instance, None if secret is None else fingerprint(secret))
+        return credential_name(instance, self._providers[instance])
 
     def _wanted_seconds(self, claim: Claim, progress: Progress) -> float:
         """The interval that the source's own life asks for; kept in the cursor, for the others to reckon with."""
         now, cursor = utc_now(), progress.cursor
-        if progress.recorded.changed and claim.baseline_at is not None:
+        if progress.recorded.transitions and claim.baseline_at is not None:
             cursor["changed_at"] = now.isoformat()
         changed_at = progress.instant("changed_at")
         with Session(self._engine) as session:

@@ -16,17 +16,30 @@ SHARE = """
 
 OPEN = "f.state IN ('waiting', 'running')"
 
-# A source has one open backfill: a second request widens it. What was told below a raised `reached` is told again,
-# which writes nothing.
-_REQUEST = text("""
+REMARK = f"""
+    CASE WHEN {OPEN} AND NOT s.is_active THEN 'the source is not polled any more; it goes on when it is again'
+         ELSE coalesce(f.last_error, f.reason) END
+"""
+"""What there is to say about a backfill (`f`) of a source (`s`): what holds it up, else why it is there."""
+
+# What came after an open backfill's end is the polls' matter, if the source is polled without a gap since then.
+_IS_POLLED_SINCE = """
+    (excluded.reason IS NULL AND (SELECT s.baseline_at FROM sources s WHERE s.id = f.source_id) <= f.until)
+"""
+
+# A source has one open backfill: a second request widens it. Who asks by hand again and again only moves `since`; a
+# gap that a poll left raises `reached`, and what was told below it is told again, which writes nothing.
+_REQUEST = text(f"""
     INSERT INTO backfills AS f (source_id, since, until, reached, reason)
     SELECT s.id, :since, :until, :until, :reason FROM sources s
     WHERE s.id = :source OR CAST(:source AS bigint) IS NULL AND s.is_active
     ORDER BY s.id
     ON CONFLICT (source_id) WHERE state IN ('waiting', 'running') DO UPDATE
-    SET since = least(f.since, excluded.since), until = greatest(f.until, excluded.until),
-        reached = greatest(f.reached, excluded.until), reason = coalesce(excluded.reason, f.reason),
-        place = CASE WHEN excluded.since >= f.since AND excluded.until <= f.reached THEN f.place END
+    SET since = least(f.since, excluded.since), reason = coalesce(excluded.reason, f.reason),
+        until = CASE WHEN {_IS_POLLED_SINCE} THEN f.until ELSE greatest(f.until, excluded.until) END,
+        reached = CASE WHEN {_IS_POLLED_SINCE} THEN f.reached ELSE greatest(f.reached, excluded.until) END,
+        place = CASE WHEN excluded.since >= f.since AND (excluded.until <= f.reached OR {_IS_POLLED_SINCE})
+                     THEN f.place END
     RETURNING id
 """)
 
@@ -38,14 +51,16 @@ _FIND_OPEN = text(f"""
 _ADVANCE = text("""
     UPDATE backfills f
     SET reached = least(:reached, f.reached), place = :place, builds = f.builds + :builds,
-        requests = f.requests + :requests,
+        requests = f.requests + :requests, last_error = NULL,
         state = CASE WHEN :reached <= f.since THEN 'done' ELSE 'running' END,
         settled_at = CASE WHEN :reached <= f.since THEN clock_timestamp() END
     WHERE f.id = :id AND f.since = :since AND f.reached = :reached_before AND f.state IN ('waiting', 'running')
     RETURNING f.id, f.since, f.reached, f.place
 """)
 
-_EXPLAIN = text("UPDATE backfills f SET reason = :reason WHERE f.id = :id AND f.reason IS DISTINCT FROM :reason")
+_EXPLAIN = text("""
+    UPDATE backfills f SET last_error = :words WHERE f.id = :id AND f.last_error IS DISTINCT FROM :words
+""")
 
 _CANCEL = text(f"""
     UPDATE backfills f SET state = 'cancelled', settled_at = clock_timestamp()
@@ -54,7 +69,7 @@ _CANCEL = text(f"""
 
 _NEWEST = f"""
     SELECT f.id, f.source_id, i.name || ':' || s.scope AS source, f.state, f.since, f.until, f.reached,
-           {SHARE} AS share, f.builds, f.requests, f.reason, f.requested_at, f.settled_at
+           {SHARE} AS share, f.builds, f.requests, {REMARK} AS reason, f.requested_at, f.settled_at
     FROM backfills f JOIN sources s ON s.id = f.source_id JOIN instances i ON i.id = s.instance_id
 """
 
@@ -107,9 +122,9 @@ def advance(
     return None if row is None else Task(*row)
 
 
-def explain(session: Session, backfill_id: int, reason: str) -> None:
-    """Say in words what keeps a backfill from going on, or what it could not have."""
-    session.execute(_EXPLAIN, {"id": backfill_id, "reason": reason})
+def explain(session: Session, backfill_id: int, words: str) -> None:
+    """Say in words what keeps a backfill from going on; the next step that succeeds takes it back."""
+    session.execute(_EXPLAIN, {"id": backfill_id, "words": words})
 
 
 def cancel(session: Session, source_id: int) -> int | None:

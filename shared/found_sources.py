@@ -124,14 +124,19 @@ _LET_GO = text("""
     UPDATE sources SET scope = scope || '~' || coalesce(external_id, CAST(id AS text)) WHERE id = ANY(:ids)
 """)
 
-# One that was away begins anew: what happened meanwhile is the past and alerts nobody. A rename changes nothing else.
+# One that was away begins anew: what happened meanwhile is the past and alerts nobody. Not so one that another pattern
+# missed a moment ago, because it was renamed, or that a list left out for once. A renamed one goes to the
+# pattern that sees it under its new name, since another's may no longer stand for it; nothing else of it changes.
 _WRITE = text("""
     UPDATE sources SET
         scope = wanted.scope, external_id = coalesce(wanted.external_id, sources.external_id),
         origin = 'found', is_active = true, archived_at = NULL,
-        pattern = CASE WHEN sources.is_active THEN coalesce(sources.pattern, :pattern) ELSE :pattern END,
-        cursor = CASE WHEN sources.is_active THEN sources.cursor ELSE '{}' END,
-        baseline_at = CASE WHEN sources.is_active THEN sources.baseline_at END,
+        pattern = CASE WHEN sources.is_active AND NOT sources.id = ANY(:renamed)
+                       THEN coalesce(sources.pattern, :pattern) ELSE :pattern END,
+        cursor = CASE WHEN sources.is_active OR sources.archived_at > clock_timestamp() - interval '1 hour'
+                      THEN sources.cursor ELSE '{}' END,
+        baseline_at = CASE WHEN sources.is_active OR sources.archived_at > clock_timestamp() - interval '1 hour'
+                           THEN sources.baseline_at END,
         next_poll_at = CASE WHEN sources.is_active THEN sources.next_poll_at ELSE clock_timestamp() END
     FROM unnest(CAST(:ids AS bigint[]), CAST(:scopes AS text[]), CAST(:external_ids AS text[]))
         AS wanted (id, scope, external_id)
@@ -168,6 +173,7 @@ def write(session: Session, instance_id: int, pattern: str, changes: Changes) ->
         _WRITE,
         {
             "pattern": pattern,
+            "renamed": changes.renamed,
             "ids": list(changes.written),
             "scopes": [item.scope for item in changes.written.values()],
             "external_ids": [item.external_id for item in changes.written.values()],

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from shared.backfills import OPEN, SHARE
+from shared.backfills import OPEN, REMARK, SHARE
 from shared.health import HEARD_AT
 from shared.rows import Row, rows
 from shared.scope import Scope
@@ -68,8 +68,8 @@ _SOURCES = f"""
     ) lag ON lag.source_id = s.id
     LEFT JOIN (
         SELECT DISTINCT ON (f.source_id) f.source_id, f.state, f.since, f.until, f.reached, {SHARE} AS share, f.builds,
-               f.reason
-        FROM backfills f ORDER BY f.source_id, ({OPEN}) DESC, f.id DESC
+               {REMARK} AS reason
+        FROM backfills f JOIN sources s ON s.id = f.source_id ORDER BY f.source_id, ({OPEN}) DESC, f.id DESC
     ) f ON f.source_id = s.id
 """
 

@@ -1,7 +1,7 @@
 """Open builds that nobody should believe to run: since when, as SQL. Derived from what is held, so it heals by itself.
 
-The status is never touched: absence of data closes no build. A provider that shows the build again, or its source that
-is reached again, ends it.
+The status is never touched: absence of data closes no build. What is learnt anew of the build, or its source that is
+reached again, ends it; so does a provider that merely no longer denies it, after `GONE_DAYS`.
 """
 
 LONGEST_DAYS = 36
@@ -17,7 +17,7 @@ STALE_SINCE = f"""
     CASE WHEN NOT b.is_finished THEN least(
         CASE WHEN b.queued_at < now() - interval '{LONGEST_DAYS} days'
              THEN b.queued_at + interval '{LONGEST_DAYS} days' END,
-        (SELECT min(q.first_seen_at) FROM quarantine q
+        (SELECT min(greatest(q.first_seen_at, b.recorded_at)) FROM quarantine q
          WHERE q.source_id = p.source_id AND q.kind = 'open' AND q.external_id = b.external_id
            AND q.last_seen_at > greatest(b.recorded_at, now() - interval '{GONE_DAYS} days')),
         (SELECT s.last_ok_at + interval '{UNCONFIRMED_DAYS} days' FROM sources s

@@ -190,6 +190,7 @@ class Branch(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     first_seen_at: Mapped[datetime] = _now()
     head_sha: Mapped[str | None]
+    before_sha: Mapped[str | None]
     moved_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
 
@@ -621,7 +622,8 @@ class Backfill(Base):
     """The past of one source being collected, newest first: from `until` back to `since`; `reached` is how far it is.
 
     `place` is where it stands between `since` and `reached`, in the collector's own words, for those that cannot go by
-    time alone. waiting -> running -> done | cancelled.
+    time alone. `reason` says why it is there where nobody asked by hand, `last_error` what keeps it from going on.
+    waiting -> running -> done | cancelled.
     """
 
     __tablename__ = "backfills"
@@ -640,6 +642,7 @@ class Backfill(Base):
     builds: Mapped[int] = mapped_column(server_default=text("0"))
     requests: Mapped[int] = mapped_column(server_default=text("0"))
     reason: Mapped[str | None]
+    last_error: Mapped[str | None]
     requested_at: Mapped[datetime] = _now()
     settled_at: Mapped[datetime | None]
 
@@ -669,14 +672,14 @@ class CommitParent(Base):
 
 
 class Compared(Base):
-    """A range of commits that the provider was asked for: how many it holds, or why it cannot be had."""
+    """A range of commits that the provider was asked for: which it holds, oldest first, or why it cannot be had."""
 
     __tablename__ = "compared"
 
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id"), primary_key=True)
     base_sha: Mapped[str] = mapped_column(primary_key=True)
     head_sha: Mapped[str] = mapped_column(primary_key=True)
-    commits: Mapped[int | None] = mapped_column(Integer)
+    shas: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     is_complete: Mapped[bool] = _false()
     reason: Mapped[str | None]
     compared_at: Mapped[datetime] = _now()

@@ -11,7 +11,7 @@ import psutil
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared import credentials, leases, log_requests, watches
+from shared import credentials, leases, log_requests, receipt_queue, watches
 
 FORGOTTEN_AFTER = "1 day"
 
@@ -28,6 +28,7 @@ _HOLDERS = text("""
     UNION SELECT lease_owner FROM credentials WHERE lease_owner LIKE :here || '/%'
     UNION SELECT lease_owner FROM watches WHERE lease_owner LIKE :here || '/%'
     UNION SELECT lease_owner FROM log_requests WHERE state = 'fetching' AND lease_owner LIKE :here || '/%'
+    UNION SELECT lease_owner FROM receipts WHERE state = 'processing' AND lease_owner LIKE :here || '/%'
 """)
 
 
@@ -71,6 +72,7 @@ def free_leases_of_the_dead(session: Session, identity: Identity) -> int:
 def _free(session: Session, holder: str) -> int:
     credentials.let_go(session, holder)
     watches.abandon(session, holder)
+    receipt_queue.abandon(session, holder, is_counted=True)
     return leases.abandon(session, holder) + log_requests.abandon(session, holder)
 
 
@@ -87,8 +89,11 @@ def signal_here(holder: str, number: signal.Signals) -> bool:
 
 
 def _lives(holder: str) -> bool:
-    """Whether the process of a lease still runs; its number alone may have been given to another since."""
-    _, pid, started, _ = holder.rsplit("/", 3)
+    """Whether the process of a lease still runs; its number alone may have been given to another since.
+
+    What follows the identity, as in `…/discovery`, names a part of the process.
+    """
+    _, pid, started, *_ = holder.split("/")
     return _started(int(pid)) == started
 
 

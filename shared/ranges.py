@@ -13,9 +13,15 @@ from shared.rows import Row, as_int, rows
 MOST_COMMITS = 250
 """A range is told and walked no further: who looks for a culprit among more needs a bisection, not a list."""
 
+MOST_OLDER = 5_000
+"""So many commits of the base's own past are known again; a line that leads further back is not followed to its end."""
+
+_IS_REQUEST = "(coalesce({b}.event, '') ~ '^(external_)?(pull|merge)_request')"
+"""Whether a build is of a pull or merge request: it may come from a fork, whose `main` is another than ours."""
+
 # Where a branch broke: the first verdict that is not "succeeded" after one that is. Only of late, and only where the
 # builds are of different commits. A range that cannot be had is noted as well, so each is asked for once.
-_BROKEN = text("""
+_BROKEN = text(f"""
     SELECT DISTINCT ON (v.queued_at, v.repository_id, v.base_sha, v.head_sha) v.repository_id, v.base_sha, v.head_sha
     FROM (
         SELECT p.repository_id, b.status, b.commit_sha AS head_sha, b.queued_at,
@@ -23,7 +29,8 @@ _BROKEN = text("""
         FROM pipelines p JOIN builds b ON b.pipeline_id = p.id
         WHERE p.source_id = :source AND p.repository_id IS NOT NULL AND b.queued_at > :since
           AND b.status IN ('succeeded', 'failed', 'timed_out') AND b.branch IS NOT NULL AND b.commit_sha IS NOT NULL
-        WINDOW before AS (PARTITION BY b.pipeline_id, b.branch ORDER BY b.queued_at, b.id)
+        WINDOW before AS (
+            PARTITION BY b.pipeline_id, b.branch, {_IS_REQUEST.format(b="b")} ORDER BY b.queued_at, b.id)
     ) v
     WHERE v.status <> 'succeeded' AND v.status_before = 'succeeded' AND v.base_sha <> v.head_sha
       AND NOT EXISTS (SELECT FROM compared c WHERE c.repository_id = v.repository_id
@@ -32,10 +39,10 @@ _BROKEN = text("""
 """)
 
 _NOTE = text("""
-    INSERT INTO compared AS c (repository_id, base_sha, head_sha, commits, is_complete, reason)
-    VALUES (:repository, :base, :head, :commits, :is_complete, :reason)
+    INSERT INTO compared AS c (repository_id, base_sha, head_sha, shas, is_complete, reason)
+    VALUES (:repository, :base, :head, CAST(:shas AS text[]), :is_complete, :reason)
     ON CONFLICT (repository_id, base_sha, head_sha) DO UPDATE
-    SET commits = excluded.commits, is_complete = excluded.is_complete, reason = excluded.reason,
+    SET shas = excluded.shas, is_complete = excluded.is_complete, reason = excluded.reason,
         compared_at = clock_timestamp()
 """)
 
@@ -57,43 +64,54 @@ _PARENTS = text("""
     ON CONFLICT DO NOTHING
 """)
 
-# What is reachable from the head and not from the base, each step once and never more than so many deep. A commit
-# whose parents nobody told ends its line, which is what makes a range incomplete.
+# What is reachable from the head and not from the base, each commit once, nearest first. Postgres makes rows of a
+# recursive query only as they are taken, so the limits bound the walks, however often lines meet. A commit whose
+# parents nobody told ends its line, which is what makes a range incomplete.
 _BETWEEN = f"""
-    WITH RECURSIVE older AS (
-        SELECT CAST(:base AS text) AS sha, 0 AS depth
+    WITH RECURSIVE reached AS (
+        SELECT CAST(:base AS text) AS sha
         UNION
-        SELECT c.parent_sha, o.depth + 1 FROM older o
+        SELECT c.parent_sha FROM reached o
         JOIN commit_parents c ON c.repository_id = :repository AND c.sha = o.sha
-        WHERE o.depth < {MOST_COMMITS}
+    ), older AS MATERIALIZED (
+        SELECT sha FROM reached LIMIT {MOST_OLDER}
     ), newer AS (
-        SELECT CAST(:head AS text) AS sha, 0 AS depth
+        SELECT CAST(:head AS text) AS sha
         WHERE CAST(:head AS text) NOT IN (SELECT sha FROM older)
         UNION
-        SELECT c.parent_sha, n.depth + 1 FROM newer n
+        SELECT c.parent_sha FROM newer n
         JOIN commit_parents c ON c.repository_id = :repository AND c.sha = n.sha
-        WHERE n.depth < {MOST_COMMITS} AND c.parent_sha NOT IN (SELECT sha FROM older)
+        WHERE c.parent_sha NOT IN (SELECT sha FROM older)
     )
     SELECT n.sha, c.author, c.message, c.committed_at,
            EXISTS (SELECT FROM commit_parents k WHERE k.repository_id = :repository AND k.sha = n.sha) AS is_linked
-    FROM (SELECT sha, min(depth) AS depth FROM newer GROUP BY sha) n
+    FROM (SELECT sha, row_number() OVER () AS place FROM newer LIMIT {MOST_COMMITS + 1}) n
     LEFT JOIN commits c ON c.repository_id = :repository AND c.sha = n.sha
-    ORDER BY n.depth, c.committed_at DESC NULLS LAST, n.sha LIMIT {MOST_COMMITS + 1}
+    ORDER BY n.place
 """
 
 _COMPARED = """
-    SELECT commits, is_complete, reason FROM compared
+    SELECT is_complete, reason FROM compared
     WHERE repository_id = :repository AND base_sha = :base AND head_sha = :head
 """
 
+_TOLD = """
+    SELECT n.sha, c.author, c.message, c.committed_at
+    FROM compared d CROSS JOIN LATERAL unnest(d.shas) WITH ORDINALITY AS n (sha, place)
+    LEFT JOIN commits c ON c.repository_id = d.repository_id AND c.sha = n.sha
+    WHERE d.repository_id = :repository AND d.base_sha = :base AND d.head_sha = :head
+    ORDER BY n.place DESC
+"""
+
 # The verdict before: the newest build that succeeded among those of this pipeline and branch that were queued earlier.
-_BEFORE = """
+_BEFORE = f"""
     SELECT b.id, b.commit_sha AS head_sha, b.branch, p.repository_id, i.provider, g.id AS base_build_id,
            g.commit_sha AS base_sha
     FROM builds b JOIN pipelines p ON p.id = b.pipeline_id JOIN instances i ON i.id = p.instance_id
     LEFT JOIN LATERAL (
         SELECT g.id, g.commit_sha FROM builds g
         WHERE g.pipeline_id = b.pipeline_id AND g.branch = b.branch AND g.status = 'succeeded'
+          AND {_IS_REQUEST.format(b="g")} = {_IS_REQUEST.format(b="b")}
           AND g.commit_sha IS NOT NULL AND (g.queued_at, g.id) < (b.queued_at, b.id)
         ORDER BY g.queued_at DESC, g.id DESC LIMIT 1
     ) g ON true
@@ -139,9 +157,11 @@ def broken_ranges(session: Session, source_id: int, since: datetime, *, most: in
 def record_range(
     session: Session, wanted: Wanted, members: Sequence[Member], *, is_complete: bool, reason: str | None = None
 ) -> None:
-    """Keep what a comparison told, or (without members) why it told nothing."""
+    """Keep what a comparison told, the oldest commit first, or (without members) why it told nothing."""
     given = {"repository": wanted.repository_id, "base": wanted.base_sha, "head": wanted.head_sha}
-    session.execute(_NOTE, given | {"commits": len(members), "is_complete": is_complete, "reason": reason})
+    session.execute(
+        _NOTE, given | {"shas": [each.sha for each in members], "is_complete": is_complete, "reason": reason}
+    )
     commits = [
         {"sha": each.sha, "message": each.message, "author": each.author, "committed_at": each.committed_at}
         for each in members
@@ -158,19 +178,27 @@ def record_range(
 def commits_between(session: Session, repository_id: int, base_sha: str, head_sha: str) -> Between:
     """The commits in `head_sha` that are not in `base_sha`, newest first, `MOST_COMMITS` at most.
 
-    Two statements. Complete when the comparison said so and all it told is there, or when every line leads to the base.
+    Three statements at most. What a whole comparison told is the answer; else the commits are walked from parent to
+    parent, and where a line is lost before the base, a comparison that was cut short knows better.
     """
     given = {"repository": repository_id, "base": base_sha, "head": head_sha}
-    found = rows(session, _BETWEEN, given)
     compared = next(iter(rows(session, _COMPARED, given)), None)
+    if compared is not None and compared["is_complete"]:
+        return Between(rows(session, _TOLD, given), is_complete=True)
+    walked = _walked(rows(session, _BETWEEN, given), compared)
+    if walked.is_complete or compared is None:
+        return walked
+    told = rows(session, _TOLD, given)
+    return Between(told, is_complete=False, reason=_missing(compared)) if told else walked
+
+
+def _walked(found: list[Row], compared: Row | None) -> Between:
+    """What a walk found: complete when every line leads to the base."""
     commits = [{name: row[name] for name in ("sha", "author", "message", "committed_at")} for row in found]
     if len(commits) > MOST_COMMITS:
         return Between(commits[:MOST_COMMITS], is_complete=False, reason=f"more than {MOST_COMMITS} commits")
-    if compared is not None and compared["is_complete"] and compared["commits"] == len(commits):
-        return Between(commits, is_complete=True)
-    if all(row["is_linked"] for row in found):
-        return Between(commits, is_complete=True)
-    return Between(commits, is_complete=False, reason=_missing(compared))
+    is_complete = all(row["is_linked"] for row in found)
+    return Between(commits, is_complete=is_complete, reason=None if is_complete else _missing(compared))
 
 
 def changes_of(session: Session, build_id: int) -> Row | None:

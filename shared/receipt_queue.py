@@ -121,7 +121,8 @@ _SETTLE = text("""
 """)
 
 _ABANDON = text("""
-    UPDATE receipts SET state = 'received', fence = fence + 1, tries = tries - 1, lease_owner = NULL, lease_until = NULL
+    UPDATE receipts
+    SET state = 'received', fence = fence + 1, tries = tries - :uncounted, lease_owner = NULL, lease_until = NULL
     WHERE id IN (SELECT id FROM receipts WHERE state = 'processing' AND lease_owner = :owner
                  ORDER BY instance_id, body_sha256 FOR NO KEY UPDATE)
     RETURNING id
@@ -130,7 +131,8 @@ _ABANDON = text("""
 _PURGE = text("""
     DELETE FROM receipts WHERE id IN (
         SELECT id FROM receipts
-        WHERE received_at < clock_timestamp() - make_interval(days => :days) AND state <> 'processing'
+        WHERE received_at < clock_timestamp() - make_interval(days => :days)
+          AND (state <> 'processing' OR lease_until < clock_timestamp())
         ORDER BY received_at FOR UPDATE SKIP LOCKED LIMIT :limit)
     RETURNING id
 """)
@@ -159,9 +161,12 @@ def settle(session: Session, settlements: Iterable[Settlement]) -> int:
     return len(session.scalars(_SETTLE, {"settled": orjson.dumps(rows).decode()}).all())
 
 
-def abandon(session: Session, owner: str) -> int:
-    """Give back everything a stopping process still holds; its threads can settle nothing any more."""
-    return len(session.scalars(_ABANDON, {"owner": owner}).all())
+def abandon(session: Session, owner: str, *, is_counted: bool = False) -> int:
+    """Give back everything a stopping or dead process still holds; its threads can settle nothing any more.
+
+    `is_counted` lets the try count: a receipt may be what a process died of.
+    """
+    return len(session.scalars(_ABANDON, {"owner": owner, "uncounted": int(not is_counted)}).all())
 
 
 def purge(session: Session) -> int:

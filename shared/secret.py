@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from shared.errors import ObservatoryError
 from shared.log.redaction import register_secret
 
 LARGEST_BYTES = 64 * 1024
+
+_PEM = re.compile(r"-----BEGIN [A-Z ]{1,40}-----[A-Za-z0-9+/=\r\n]+-----END [A-Z ]{1,40}-----")
 
 
 class SecretUnavailable(ObservatoryError):
@@ -71,8 +74,8 @@ def _from_file(file: Path) -> SecretStr:
 
 
 def _checked(text: str, origin: str) -> SecretStr:
-    """A line break or another control character would end a header early, and is never meant."""
-    if not text.isprintable():
+    """A line break or another control character would end a header early, and is meant in a key (PEM) alone."""
+    if not text.isprintable() and not _PEM.fullmatch(text):
         raise SecretUnavailable(f"{origin} holds a line break or another control character; it must be a single line")
     register_secret(text)
     return SecretStr(text)

@@ -56,16 +56,19 @@ _FIND = text("""
     JOIN sources s ON s.id = one.id
 """)
 
-# Not a source that fails: what makes it wait is a provider that rests, and a hint must not shorten that.
+# Not a source that fails: what makes it wait is a provider that rests, and a hint must not shorten that. One that is
+# being polled says itself when it is due next, unless it was asked for meanwhile.
 _LOOK = text("""
     UPDATE sources s
     SET next_poll_at = least(s.next_poll_at, greatest(clock_timestamp(),
-                             coalesce(s.last_poll_at + make_interval(secs => :pause), clock_timestamp())))
+                             coalesce(s.last_poll_at + make_interval(secs => :pause), clock_timestamp()))),
+        requested_at = CASE WHEN s.lease_until > clock_timestamp() THEN greatest(s.requested_at, :told_at)
+                            ELSE s.requested_at END
     WHERE s.id = :source AND s.is_active AND s.failures = 0
       AND NOT EXISTS (
           SELECT FROM builds b JOIN pipelines p ON p.id = b.pipeline_id
           WHERE p.source_id = s.id AND b.external_id = :build AND b.attempt >= :attempt)
-      AND (s.last_poll_at IS NULL OR s.last_poll_at < :told_at OR s.lease_until > clock_timestamp())
+      AND (s.last_poll_at IS NULL OR s.last_poll_at < :told_at)
     RETURNING s.id
 """)
 
@@ -90,7 +93,7 @@ def find(session: Session, asked: Sequence[Asked]) -> list[WebhookSource | None]
 def look_soon(session: Session, source_id: int, build: str, attempt: int, told_at: datetime) -> bool:
     """Make a source due because of a build it does not hold; False when there is nothing to look for.
 
-    `told_at` is when we were told: a poll since then has seen it.
+    `told_at` is when we were told: a poll that began since then has seen it.
     """
     given = {"source": source_id, "build": build, "attempt": attempt, "told_at": told_at, "pause": LOOK_PAUSE_SECONDS}
     return session.scalar(_LOOK, given) is not None

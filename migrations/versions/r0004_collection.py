@@ -139,6 +139,7 @@ def _backfills() -> None:
         sa.Column("builds", sa.BigInteger(), server_default=ZERO, nullable=False),
         sa.Column("requests", sa.BigInteger(), server_default=ZERO, nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("requested_at", INSTANT, server_default=NOW, nullable=False),
         sa.Column("settled_at", INSTANT, nullable=True),
         sa.CheckConstraint(
@@ -186,7 +187,7 @@ def _ranges() -> None:
         sa.Column("repository_id", sa.BigInteger(), nullable=False),
         sa.Column("base_sha", sa.Text(), nullable=False),
         sa.Column("head_sha", sa.Text(), nullable=False),
-        sa.Column("commits", sa.Integer(), nullable=True),
+        sa.Column("shas", sa.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("is_complete", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("compared_at", INSTANT, server_default=NOW, nullable=False),
@@ -194,6 +195,7 @@ def _ranges() -> None:
         sa.PrimaryKeyConstraint("repository_id", "base_sha", "head_sha", name=op.f("pk_compared")),
     )
     op.add_column("branches", sa.Column("head_sha", sa.Text(), nullable=True))
+    op.add_column("branches", sa.Column("before_sha", sa.Text(), nullable=True))
     op.add_column("branches", sa.Column("moved_at", INSTANT, nullable=True))
     op.add_column("branches", sa.Column("deleted_at", INSTANT, nullable=True))
 
@@ -237,7 +239,7 @@ def downgrade() -> None:
         "receipts",
     ):
         op.drop_table(table)
-    for column in ("deleted_at", "moved_at", "head_sha"):
+    for column in ("deleted_at", "moved_at", "before_sha", "head_sha"):
         op.drop_column("branches", column)
     op.drop_index("ix_events_recorded_at", "events")
     op.drop_column("events", "via")

@@ -2,6 +2,7 @@
 
 import base64
 from enum import StrEnum
+from typing import Protocol
 
 from pydantic import SecretStr
 
@@ -14,6 +15,16 @@ class AuthStyle(StrEnum):
     BEARER = "bearer"
     PRIVATE_TOKEN = "private-token"  # noqa: S105 (a header's name)
     BASIC = "basic"
+
+
+class Renewable(Protocol):
+    """A credential that ends while it is used and is had anew by asking the provider; for one client."""
+
+    def current(self, path: str) -> SecretStr:
+        """What opens this path now; it may have to be asked for first, so this raises what an answer may mean."""
+
+    def refused(self) -> bool:
+        """What `current` gave last was refused: whether another one can be had."""
 
 
 def authorization(style: AuthStyle, credential: SecretStr, host: str) -> dict[str, str]:

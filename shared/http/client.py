@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, TypeVar
 
 import httpcore
 import httpx
@@ -18,8 +18,8 @@ import tenacity
 from pydantic import SecretStr
 
 from shared.clock import utc_now
-from shared.errors import MalformedPayload, Unavailable
-from shared.http.authorization import AuthStyle, authorization
+from shared.errors import CredentialRefused, MalformedPayload, Unavailable
+from shared.http.authorization import AuthStyle, Renewable, authorization
 from shared.http.body import TooLarge, Truncated, copy_limited, parse_json, read_limited
 from shared.http.deadline import DeadlinePassedError, NameUnknownError, check_name, deadline
 from shared.http.download import Download, not_a_page, storage_refusal, storage_url
@@ -29,6 +29,8 @@ from shared.http.transport import Transport
 from shared.http.trust import trusted
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 # At INFO they print every URL with its query, at DEBUG the headers.
 for _chatty in ("httpx", "httpcore"):
@@ -104,13 +106,14 @@ class Client:
     Errors are those of `shared.errors`; each message names the host, the path, the status and a remedy, never the query
     or the credential. Only passing troubles are tried again here; a pause the provider asks for is raised as
     `RateLimited(retry_at)` and never slept. `on_budget` hears every budget a provider tells, `before_try` runs before
-    each request and may raise (a lease to renew). Safe to use from several threads.
+    each request and may raise (a lease to renew), `on_date` hears the provider's clock with every answer, refusals too.
+    A credential that can be renewed is, once, when it is refused. Safe to use from several threads, if that one is.
     """
 
     def __init__(
         self,
         base_url: str,
-        credential: SecretStr | None = None,
+        credential: SecretStr | Renewable | None = None,
         *,
         auth: AuthStyle = AuthStyle.BEARER,
         headers: Mapping[str, str] | None = None,
@@ -118,11 +121,14 @@ class Client:
         limits: Limits | None = None,
         on_budget: Callable[[Budget], None] | None = None,
         before_try: Callable[[], None] | None = None,
+        on_date: Callable[[datetime], None] | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._base = httpx.URL(base_url.rstrip("/"))
         self._limits = limits or Limits()
-        self._authorization = {} if credential is None else authorization(auth, credential, self._base.host)
+        self._renewable = None if isinstance(credential, SecretStr) else credential
+        self._auth = auth
+        self._fixed = authorization(auth, credential, self._base.host) if isinstance(credential, SecretStr) else {}
         self._headers = {
             "user-agent": "build-observatory",
             "accept": "application/json",
@@ -131,6 +137,7 @@ class Client:
         }
         self._on_budget = on_budget
         self._before_try = before_try
+        self._on_date = on_date
         self._clock = clock
         context = trusted(ca_file) if self._base.scheme == "https" else None
         self._http = httpx.Client(transport=Transport(context), trust_env=False, follow_redirects=False)
@@ -163,7 +170,15 @@ class Client:
         if params:
             url = url.copy_merge_params(params)
         ends_at = monotonic() + self._limits.all_tries_seconds
-        return self._tries()(self._try, url, dict(headers or {}), shape, ends_at)
+        return self._renewing(lambda: self._tries()(self._try, "GET", url, dict(headers or {}), shape, ends_at))
+
+    def post_json(self, path: str) -> Answer:
+        """The JSON object that a POST without a body is answered with; it may arrive twice, so that must do no harm.
+
+        Raises like `get_json`.
+        """
+        ends_at = monotonic() + self._limits.all_tries_seconds
+        return self._renewing(lambda: self._tries()(self._try, "POST", self._target(path), {}, dict, ends_at))
 
     def download(
         self,
@@ -182,10 +197,24 @@ class Client:
         """
         url = self._target(path_or_url)
         ends_at = monotonic() + self._limits.all_tries_seconds
-        done = self._tries()(self._try_download, url, into, largest, tuple(hosts), ends_at)
+        done = self._renewing(lambda: self._tries()(self._try_download, url, into, largest, tuple(hosts), ends_at))
         if done.is_cut and must_be_whole:
             raise TooLarge(f"{_where(url)}: the answer has more than {largest:,} bytes")
         return done
+
+    def _renewing(self, ask: Callable[[], T]) -> T:
+        """Ask, and once more with a new credential where the one at hand was over before its time."""
+        try:
+            return ask()
+        except CredentialRefused:
+            if self._renewable is None or not self._renewable.refused():
+                raise
+            return ask()
+
+    def _authorization(self, url: httpx.URL) -> dict[str, str]:
+        if self._renewable is None:
+            return self._fixed
+        return authorization(self._auth, self._renewable.current(url.path), self._base.host)
 
     def _tries(self) -> tenacity.Retrying:
         return tenacity.Retrying(
@@ -224,10 +253,10 @@ class Client:
             )
         return httpx.URL(url)
 
-    def _try(self, url: httpx.URL, headers: dict[str, str], shape: type, ends_at: float) -> Answer:
+    def _try(self, method: str, url: httpx.URL, headers: dict[str, str], shape: type, ends_at: float) -> Answer:
         if self._before_try is not None:
             self._before_try()
-        reply = self._ask(url, headers, ends_at)
+        reply = self._ask(method, url, headers, ends_at)
         budget = self._judge(url, reply)
         is_conditional = any(name.lower() == "if-none-match" for name in headers)
         return Answer(
@@ -245,7 +274,10 @@ class Client:
         budget = read_budget(reply.headers, now)
         if budget is not None and self._on_budget is not None:
             self._on_budget(budget)
-        is_anonymous = not self._authorization
+        date = server_date(reply.headers)
+        if date is not None and self._on_date is not None:
+            self._on_date(date)
+        is_anonymous = not self._fixed and self._renewable is None
         error = refusal(_where(url), reply.status, reply.headers, reply.body, now=now, is_anonymous=is_anonymous)
         if error is not None:
             raise error
@@ -257,7 +289,7 @@ class Client:
         if self._before_try is not None:
             self._before_try()
         sink = _Sink(into, largest)
-        ours = {**self._headers, "accept": "*/*", **self._authorization}
+        ours = {**self._headers, "accept": "*/*", **self._authorization(url)}
         with self._deadline(url, ends_at):
             reply = self._exchange(url, ours, sink)
             if reply.status in _REDIRECTS and self.is_own(_location(reply)):
@@ -286,14 +318,14 @@ class Client:
                 f"{_where(url)}: no complete answer within {seconds:.0f} s; the provider or the way to it is too slow"
             ) from None
 
-    def _ask(self, url: httpx.URL, headers: Mapping[str, str], ends_at: float) -> _Reply:
+    def _ask(self, method: str, url: httpx.URL, headers: Mapping[str, str], ends_at: float) -> _Reply:
         """One answer, one redirect within the origin included, inside one deadline."""
-        ours = {**self._headers, **headers, **self._authorization}
+        ours = {**self._headers, **headers, **self._authorization(url)}
         with self._deadline(url, ends_at):
-            reply = self._exchange(url, ours)
+            reply = self._exchange(url, ours, method=method)
             if reply.status not in _REDIRECTS:
                 return reply
-            reply = self._exchange(self._redirected(reply), ours)
+            reply = self._exchange(self._redirected(reply), ours, method=method)
         if reply.status in _REDIRECTS:
             raise MalformedPayload(f"{_where(url)}: redirected twice in a row; set base_url to where the API really is")
         return reply
@@ -305,9 +337,11 @@ class Client:
         except (httpx.InvalidURL, KeyError):
             raise MalformedPayload(f"{whence} to nowhere") from None
 
-    def _exchange(self, url: httpx.URL, headers: Mapping[str, str], sink: _Sink | None = None) -> _Reply:
+    def _exchange(
+        self, url: httpx.URL, headers: Mapping[str, str], sink: _Sink | None = None, method: str = "GET"
+    ) -> _Reply:
         # Built by hand: nothing of the client's (cookies, defaults, environment) gets in, and the origin is checked.
-        request = httpx.Request("GET", url, headers=headers, extensions={"timeout": self._timeouts()})
+        request = httpx.Request(method, url, headers=headers, extensions={"timeout": self._timeouts()})
         try:
             response = self._http.send(request, stream=True)
             try:

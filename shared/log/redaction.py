@@ -11,12 +11,14 @@ _known: set[str] = set()
 
 _SHAPES = re.compile(
     r"""
-      \bgh[pousr]_[A-Za-z0-9]{16,}                              # GitHub tokens
+      \bgh[pour]_[A-Za-z0-9]{16,}                               # GitHub tokens
+    | \bghs_[A-Za-z0-9_.\-]{16,}                                # of an app: it may hold a JSON web token
     | \bgithub_pat_[A-Za-z0-9_]{16,}
     | \bgl(?:pat|rt|cbt|ptt|dt|oas|soat|ft|imt|agent)-[A-Za-z0-9_.\-]{16,}   # GitLab tokens
     | \bxox[a-z]-[A-Za-z0-9\-]{8,}                              # Slack tokens
     | \bxapp-[A-Za-z0-9\-]{8,}
     | \bbo_live_[A-Za-z0-9_\-]{8,}                              # our own keys
+    | -----BEGIN\ [A-Z ]{0,30}PRIVATE\ KEY-----[A-Za-z0-9+/=\s\\]+-----END\ [A-Z ]{0,30}PRIVATE\ KEY-----
     | \b(?:https?://)?hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/[^\s"'<>\\]+
     """,
     re.VERBOSE,
@@ -42,6 +44,7 @@ _WEBHOOK_PATH = re.compile(r"(?i)(/webhooks/+[^/\s]+/+[^/\s\"']+/+)[^\s\"'?<>]+"
 # Looked for before any pattern is: most texts hold none of these, and the patterns cost a hundred times as much.
 _HINTS = (
     *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "xox", "xapp-", "bo_live_", "hooks.slack", "/webhooks/"),
+    "private key-----",
     *(f"gl{kind}-" for kind in ("pat", "rt", "cbt", "ptt", "dt", "oas", "soat", "ft", "imt", "agent")),
     *("authorization", "private-token", "job-token", "x-api-key", "bearer", "basic"),
 )

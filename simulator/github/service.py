@@ -9,6 +9,7 @@ from simulator.budget import Budget, Standing
 from simulator.exchange import Answer, Request, json_answer
 from simulator.faults import Fault
 from simulator.github import answers, lists, payloads
+from simulator.github.app import REQUESTS_AN_HOUR, Apps
 from simulator.github.estate import Estate
 from simulator.github.payloads import View
 from simulator.github.poison import spoil
@@ -28,6 +29,7 @@ class GitHub:
         self.settings = settings
         self.budget = Budget()
         self.estate = Estate(world)
+        self.apps = Apps()
         self.resources = Resources(world, settings, base, downloads)
         self._base = base
 
@@ -39,7 +41,10 @@ class GitHub:
             return _dressed(answers.error(403, "Request forbidden by administrative rules: no User-Agent."), headers)
         if request.headers.get("x-github-api-version", answers.API_VERSIONS[0]) not in answers.API_VERSIONS:
             return _dressed(answers.error(400, "This is not a version of the API.", "/about-the-rest-api"), headers)
-        if credential is not None and credential not in self.settings.tokens:
+        if request.path.startswith("/app/"):
+            return _dressed(self.apps.answer(request, now), headers)
+        is_known = credential in self.settings.tokens or self.apps.installation_of(credential, now) is not None
+        if credential is not None and not is_known:
             return _dressed(answers.bad_credentials(), headers)
         call = Call(request, View(self._base, now), is_authorised=credential is not None)
         return self._charged(call, self._tagged(call, self._routed(call)), headers)
@@ -53,7 +58,9 @@ class GitHub:
         return spoil(answer, fault)
 
     def standing(self, credential: str | None, now: datetime, cost: int) -> Standing:
-        """A credential's budget after `cost` more requests."""
+        """A credential's budget after `cost` more requests; all tokens of one installation share theirs."""
+        if (installation := self.apps.installation_of(credential, now)) is not None:
+            return self.budget.spend(f"installation {installation.id}", REQUESTS_AN_HOUR, now, cost)
         limit = self.settings.anonymous_limit if credential is None else self.settings.tokens.get(credential, 0)
         return self.budget.spend(credential or "anonymous", limit, now, cost)
 
@@ -111,7 +118,7 @@ class GitHub:
         owned = self.estate.owned_by(key if route in ("orgs", "users") else self.estate.owner(key))
         if not owned or (is_organisation and self.estate.is_user(owned[0].owner)):
             return answers.not_found("/repos/repos#list-organization-repositories")
-        shows_private = is_organisation and call.is_authorised
+        shows_private = is_organisation and self._may_see(call, owned[0])
         shown = [each for each in owned if shows_private or not each.is_private]
         window = lists.read_window(call.request.query)
         address = f"{self._base}/{'organizations' if is_organisation else 'user'}/{owned[0].owner_id}/repos"
@@ -120,12 +127,17 @@ class GitHub:
         return answer.with_headers(Link=link) if link else answer
 
     def _below(self, call: Call, repository: Repository | None, rest: str) -> Answer:
-        if repository is None or (repository.is_private and not call.is_authorised):
+        if repository is None or (repository.is_private and not self._may_see(call, repository)):
             return answers.not_found("/repos/repos#get-a-repository")
         for method, pattern, route in ROUTES:
             if call.request.method == method and (match := re.fullmatch(pattern, rest)):
                 return route(self.resources, call, repository, *match.groups())
         return answers.not_found("")
+
+    def _may_see(self, call: Call, repository: Repository) -> bool:
+        """Whether the credential opens what is private there: an installation's only what its own owner has."""
+        installation = self.apps.installation_of(call.request.credential, call.now)
+        return call.is_authorised and (installation is None or installation.owner.lower() == repository.owner.lower())
 
     def _user(self, call: Call) -> Answer:
         if not call.is_authorised:

@@ -85,6 +85,15 @@ def test_a_failed_commit_is_told_once_and_is_no_success_for_anybody() -> None:
     assert group.write(5) == 50
 
 
+def test_after_a_commit_that_answers_too_little_writes_go_on() -> None:
+    answers = iter(([], [30]))
+    group = GroupCommit[int, int](lambda _: next(answers))
+    with pytest.raises(ValueError, match="shorter"):
+        group.write(2)
+
+    assert group.write(3) == 30
+
+
 def test_a_commit_that_hangs_is_not_waited_for_and_what_gave_up_is_not_committed_later() -> None:
     ledger = Ledger()
     ledger.is_open.clear()

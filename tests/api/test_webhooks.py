@@ -103,6 +103,16 @@ def test_the_same_body_again_is_one_row_seen_twice(inbox: FlaskClient, world: Wo
     assert receipt["last_received_at"] > receipt["received_at"]
 
 
+def test_gitlabs_same_body_under_another_key_is_another_event(inbox: FlaskClient, world: World) -> None:
+    made_again = {"object_kind": "push", "ref": "refs/heads/side", "before": "0" * 40, "after": "a" * 40}
+
+    for key in ("first", "second", "second"):
+        headers = {"X-Gitlab-Event": "Push Hook", "X-Gitlab-Token": GITLAB_TOKEN, "Idempotency-Key": key}
+        send(inbox, made_again, to="/webhooks/gitlab/gitlab.com", headers=headers)
+
+    assert [(each["delivery_id"], each["seen"]) for each in receipts(world)] == [("first", 1), ("second", 2)]
+
+
 @pytest.mark.parametrize("state", ["processing", "done", "ignored"])
 def test_a_body_that_was_dealt_with_is_not_received_again(inbox: FlaskClient, world: World, state: str) -> None:
     send(inbox, BODY)
@@ -300,6 +310,15 @@ def test_a_secret_that_cannot_be_read_any_more_is_503_and_not_a_refusal(world: W
 
     assert answer.status_code == 503
     assert "webhook secret of github.com cannot be read" in answer.get_json()["detail"]
+
+
+def test_a_secret_that_cannot_be_read_is_no_obstacle_to_another_installation(world: World) -> None:
+    lost = PROVIDERS[0].model_copy(update={"name": "silent", "webhook_secret": SecretSource(env="LOST", environ={})})
+    client = an_inbox(world.engine, (lost, PROVIDERS[0]))
+
+    proven, unproven = send(client, BODY, to="/webhook"), send(client, BODY, to="/webhook", headers=github_headers(b""))
+
+    assert (proven.status_code, unproven.status_code) == (202, 503)
 
 
 def test_no_answer_repeats_the_secret_of_an_address(inbox: FlaskClient) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.chaos import table
 from tests.chaos.drill import DRILLS
-from tests.chaos.pool import Task, running, verdict_of
+from tests.chaos.pool import Task, is_killed, running, verdict_of
 from tests.chaos.run import Verdict
 from tests.chaos.variants import CAUGHT_BY, Variant
 
@@ -44,9 +44,9 @@ def _teeth(seed: int, jobs: int) -> int:
     with running(tasks, jobs) as begun:
         for task, future in begun.items():
             verdict = verdict_of(task, future)
-            killed += not verdict.is_green
-            word = "survived" if verdict.is_green else f"killed: {verdict.breaches[0]}"
-            print(f"{task.variant or '':18} {task.fault}  {word}", flush=True)
+            killed += is_killed(verdict)
+            word = "killed" if is_killed(verdict) else "SURVIVED"
+            print(f"{task.variant or '':18} {task.fault}  {word}: {'; '.join(verdict.breaches)[:160]}", flush=True)
     print(f"killed {killed}/{len(tasks)}")
     return 0 if killed == len(tasks) else 1
 

@@ -1,6 +1,7 @@
 """What a drill is: a fault, the stack it hits, and the register of all of them."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,9 @@ from tests.chaos.processes import Speed
 
 if TYPE_CHECKING:
     from tests.chaos.scene import Scene
+
+Neighbour = Callable[[ExitStack], str]
+"""Starts what it needs for as long as the drill, and returns the `[[providers]]` section of one more installation."""
 
 Course = Callable[["Scene"], Iterator[None]]
 """Hurts and heals up to its `yield`; what stands behind it looks at what came of it, once everything has settled."""
@@ -28,7 +32,9 @@ class Drill:
 
     `has_api` adds an API process and a follower of its stream; `has_server` gives the drill a Postgres of its own, to
     be killed; `is_proxied` puts a relay in front of the database, `is_listening_proxied` only in front of the
-    connection that listens. `config` is added to the provider's section.
+    connection that listens. `neighbour` is an installation beside GitHub that is watched and never answers well;
+    `sites` says which of the simulated ones are read. `may_stay_unknown`: a verdict may be recorded as `unknown`, since
+    the provider itself gave it so.
     """
 
     fault: str
@@ -42,8 +48,13 @@ class Drill:
     is_smoke: bool = False
     world: World = field(default_factory=World)
     speed: Speed = field(default_factory=Speed)
-    config: str = ""
     page_size: int = 10
+    floor_seconds: int = 1
+    sites: tuple[str, ...] = ("github",)
+    has_old_names: bool = False
+    has_webhooks: bool = False
+    may_stay_unknown: bool = False
+    neighbour: Neighbour | None = None
 
 
 DRILLS: dict[str, Drill] = {}

@@ -8,30 +8,33 @@ from sqlalchemy import Engine, text
 
 from simulator import Simulator
 
-Outcome = dict[tuple[str, str, int], str]
-"""(pipeline, build, attempt) -> status."""
+Identity = tuple[str, str, int]
+"""(pipeline, build, attempt)"""
+
+Outcome = dict[Identity, str]
+"""How each stands."""
 
 _OUTCOME = text("""
     SELECT l.external_id AS pipeline, b.external_id, a.number, a.status
     FROM attempts a JOIN builds b ON b.id = a.build_id JOIN pipelines l ON l.id = b.pipeline_id
-    JOIN instances i ON i.id = l.instance_id WHERE i.name = :instance
 """)
 
 
-def outcome(database: Engine, instance: str = "github.com") -> Outcome:
-    """How every attempt of an installation is recorded."""
+def outcome(database: Engine) -> Outcome:
+    """How every attempt is recorded."""
     with database.connect() as connection:
-        rows = connection.execute(_OUTCOME, {"instance": instance})
+        rows = connection.execute(_OUTCOME)
         return {(row.pipeline, row.external_id, row.number): row.status for row in rows}
 
 
-def truth(simulator: Simulator, repository_ids: Iterable[object]) -> Outcome:
-    """How every attempt of these GitHub repositories will have ended."""
+def truth(simulator: Simulator, repository_ids: Iterable[object], sites: Iterable[str] = ("github",)) -> Outcome:
+    """How every attempt of these GitHub repositories, and of all there is on the other sites, will have ended."""
     watched = set(repository_ids)
     return {
         (str(entry["pipeline"]), str(entry["external_id"]), int(str(entry["attempt"]))): str(entry["status"])
-        for entry in simulator.ledger(at_end=True)
-        if entry["repository_id"] in watched
+        for site in sites
+        for entry in simulator.ledger(at_end=True, provider=site)
+        if site != "github" or entry["repository_id"] in watched
     }
 
 
@@ -78,7 +81,9 @@ VIOLATIONS = {
         WHERE from_status IN ('skipped', 'cancelled', 'succeeded', 'timed_out', 'failed')
           AND to_status IN ('queued', 'blocked', 'running')""",
     "orphan leases": """
-        SELECT 1 FROM sources WHERE lease_owner IS NOT NULL AND lease_until < clock_timestamp() - interval '5 s'""",
+        SELECT 1 FROM sources WHERE lease_owner IS NOT NULL AND lease_until < clock_timestamp() - interval '5 s'
+        UNION ALL SELECT 1 FROM credentials
+        WHERE lease_owner IS NOT NULL AND lease_until < clock_timestamp() - interval '5 s'""",
     "transactions left open": """
         SELECT 1 FROM pg_stat_activity
         WHERE datname = current_database() AND state LIKE 'idle in transaction%'

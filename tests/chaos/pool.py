@@ -17,7 +17,7 @@ from tests.chaos.run import Verdict, run
 from tests.chaos.variants import Variant
 from tests.conftest import Databases
 
-__all__ = ["Task", "faults", "running", "verdict_of"]
+__all__ = ["Task", "faults", "is_killed", "running", "verdict_of"]
 
 MOST_CONNECTIONS = 300
 
@@ -64,8 +64,14 @@ def verdict_of(task: Task, done: Future[Verdict]) -> Verdict:
         events=0,
         recovery_seconds=None,
         seconds=0,
+        is_complete=False,
         breaches=(f"the drill broke off: {' / '.join(words[-6:])}",),
     )
+
+
+def is_killed(verdict: Verdict) -> bool:
+    """Whether a drill noticed the known-bad variant it ran against; one that broke off noticed nothing."""
+    return verdict.is_complete and not verdict.is_green
 
 
 _databases: list[Databases] = []

@@ -60,6 +60,7 @@ class Proxy:
 
     def __exit__(self, *_: object) -> None:
         self._server.close()
+        self.manner.is_black_hole = False
         self.cut()
         self._await(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -85,10 +86,10 @@ class Proxy:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
 
     async def _end(self) -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Every connection is cut: let its tasks see that."""
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        if left:
+            await asyncio.wait(left, timeout=5)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.manner.is_closed:

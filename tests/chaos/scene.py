@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,18 @@ from sqlalchemy import Engine, text
 
 from shared.clock import utc_now
 from shared.database import make_engine
-from simulator import Simulator
+from simulator import TOKEN, Simulator
+from simulator.hooks import Manner, Target
 from tests.chaos import oracle, variants
 from tests.chaos.drill import Drill, World
 from tests.chaos.proxy import Proxy
 from tests.chaos.servers import OwnServer
-from tests.chaos.stack import GITHUB, Follower, Plan, Stack, Tailer, wait_until
+from tests.chaos.stack import GITHUB, GITLAB, JENKINS, Follower, Plan, Stack, Tailer, wait_until
 from tests.chaos.variants import Variant
 from tests.conftest import Databases
 
 CANARY = "ghp_canaryThatMayNeverShow{:08d}"
+WEBHOOK_SECRET = "canary-of-the-webhooks-that-may-never-show"
 BUDGET = 1_000_000
 START_SECONDS = 60.0
 
@@ -37,6 +39,7 @@ class Scene:
     """
 
     drill: Drill
+    seed: int
     dice: random.Random
     simulator: Simulator
     tokens: tuple[str, str]
@@ -92,13 +95,28 @@ class Scene:
         """What the page's button does: every source is due now."""
         self.execute("UPDATE sources SET next_poll_at = now(), requested_at = now()")
 
+    def send_webhooks(self, **manner: Any) -> None:
+        """Have the provider post what happens from now on to the API; `manner` says how badly that goes."""
+        url = f"http://127.0.0.1:{self.stack.port}/webhooks/github/github.com"
+        self.simulator.hooks.send_to({"github": Target(url, WEBHOOK_SECRET)}, Manner(**manner))
+
     def truth(self) -> oracle.Outcome:
         """How everything watched ends."""
-        return oracle.truth(self.simulator, watched_ids(self.simulator))
+        return oracle.truth(self.simulator, watched_ids(self.simulator), self.drill.sites)
+
+    def lost(self) -> dict[oracle.Identity, str]:
+        """What is not recorded as it truly ended, each with how it is recorded."""
+        stored = oracle.outcome(self.database)
+        excused = {"unknown"} if self.drill.may_stay_unknown else set()
+        return {
+            attempt: stored.get(attempt, "nothing")
+            for attempt, status in self.truth().items()
+            if stored.get(attempt) not in {status, *excused}
+        }
 
     def is_settled(self) -> bool:
         """Whether everything true is known, nothing contradicts it, and every reader of the log stands at its end."""
-        if oracle.outcome(self.database) != self.truth():
+        if self.lost() or oracle.outcome(self.database).keys() != self.truth().keys():
             return False
         at = oracle.head(self.database)
         readers = [self.tailer.seen] + ([self.follower.seen] if self.follower else [])
@@ -110,40 +128,53 @@ def watched_ids(simulator: Simulator) -> tuple[int, ...]:
     return tuple(repository.id for repository in simulator.world.repositories[:-1])
 
 
-def a_world(world: World, seed: int, tokens: tuple[str, ...]) -> Simulator:
-    """The simulator of a drill; some of its past lies behind it when it starts."""
+def a_world(world: World, seed: int, tokens: tuple[str, ...], epoch: datetime | None = None) -> Simulator:
+    """The simulator of a drill; some of its past lies behind it when it starts. One epoch, one world."""
     now = utc_now()
     return Simulator(
         seed=seed,
         profile="drill",
         now=now,
-        epoch=now - timedelta(seconds=world.past_seconds),
+        epoch=epoch or now - timedelta(seconds=world.past_seconds),
         runs=world.runs,
         seconds=world.seconds,
         tokens=dict.fromkeys(tokens, BUDGET),
     )
 
 
-def github(simulator: Simulator, token_file: Path, drill: Drill) -> str:
-    """The provider's section."""
-    return GITHUB.format(
-        url=simulator.url,
-        token_file=token_file,
-        page_size=drill.page_size,
-        watch=json.dumps(simulator.repositories[:-1]),
-        more=drill.config,
+def sections(simulator: Simulator, folder: Path, token: str, drill: Drill) -> str:
+    """The `[[providers]]` of a drill; all their secrets are files, so that they can be replaced."""
+    files = {name: folder / name for name in ("token", "jenkins-token", "webhook-secret")}
+    for name, secret in (("token", token), ("jenkins-token", TOKEN), ("webhook-secret", WEBHOOK_SECRET)):
+        files[name].write_text(secret)
+    repositories = simulator.world.repositories[:-1]
+    if drill.has_old_names:
+        names = [f"{each.owner}/{each.names[0][1]}" for each in repositories]
+    else:
+        names = list(simulator.repositories[:-1])
+    hooks = f'webhook_secret_file = "{files["webhook-secret"]}"' if drill.has_webhooks else ""
+    told = GITHUB.format(
+        url=simulator.url, token_file=files["token"], page_size=drill.page_size, watch=json.dumps(names), more=hooks
     )
+    if "gitlab" in drill.sites:
+        watch = json.dumps(simulator.gitlab_projects)
+        told += GITLAB.format(url=simulator.gitlab_url, token_file=files["token"], watch=watch)
+    if "jenkins" in drill.sites:
+        told += JENKINS.format(
+            url=simulator.jenkins_url, user=simulator.jenkins_user, token_file=files["jenkins-token"]
+        )
+    return told
 
 
 @contextmanager
-def a_scene(drill: Drill, seed: int, databases: Databases, variant: Variant | None = None) -> Iterator[Scene]:
-    """Everything a drill needs, started; ended again whatever happens."""
+def a_scene(
+    drill: Drill, seed: int, databases: Databases, variant: Variant | None = None, epoch: datetime | None = None
+) -> Iterator[Scene]:
+    """Everything a drill needs, started; ended again whatever happens. `epoch` makes its world another one's twin."""
     tokens = (CANARY.format(seed), CANARY.format(seed + 1))
     with ExitStack() as ending:
         folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="drill-")))
-        token_file = folder / "token"
-        token_file.write_text(tokens[0])
-        simulator = ending.enter_context(a_world(drill.world, seed, tokens))
+        simulator = ending.enter_context(a_world(drill.world, seed, tokens, epoch))
         server = ending.enter_context(OwnServer()) if drill.has_server else None
         url = server.url if server else ending.enter_context(_clone(databases))
         engine = make_engine(url, application="oracle", pool_size=4)
@@ -152,8 +183,10 @@ def a_scene(drill: Drill, seed: int, databases: Databases, variant: Variant | No
             variants.prepare(engine, variant)
         has_proxy = drill.is_proxied or drill.is_listening_proxied
         proxy = ending.enter_context(Proxy(url)) if has_proxy else None
+        neighbour = drill.neighbour(ending) if drill.neighbour else ""
         plan = Plan(
-            providers=github(simulator, token_file, drill),
+            providers=sections(simulator, folder, tokens[0], drill) + neighbour,
+            floor_seconds=drill.floor_seconds,
             schedulers=drill.schedulers,
             has_api=drill.has_api,
             speed=drill.speed,
@@ -170,10 +203,11 @@ def a_scene(drill: Drill, seed: int, databases: Databases, variant: Variant | No
             ending.callback(follower.stop)
         yield Scene(
             drill=drill,
+            seed=seed,
             dice=random.Random(seed),
             simulator=simulator,
             tokens=tokens,
-            token_file=token_file,
+            token_file=folder / "token",
             database=engine,
             database_url=url,
             stack=stack,

@@ -26,7 +26,7 @@ SERVICE = """
 [server]
 port = {port}
 [scheduler]
-poll_floor_seconds = 1
+poll_floor_seconds = {floor_seconds}
 workers = 4
 [database]
 pool_size = 5
@@ -46,6 +46,25 @@ watch = {watch}
 {more}
 """
 
+JENKINS = """
+[[providers]]
+kind = "jenkins"
+name = "jenkins.test"
+base_url = "{url}"
+username = "{user}"
+token_file = "{token_file}"
+watch = ["/"]
+"""
+
+GITLAB = """
+[[providers]]
+kind = "gitlab"
+name = "gitlab.test"
+base_url = "{url}"
+token_file = "{token_file}"
+watch = {watch}
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -56,6 +75,7 @@ class Plan:
     has_api: bool = True
     speed: Speed = LIFE
     level: str = "error"
+    floor_seconds: int = 1
     direct_url: str | None = None
     environment: Mapping[str, str] | None = None
     variant: Variant | None = None
@@ -69,7 +89,7 @@ class Stack:
         self.folder = folder
         self.plan = plan
         self.config = folder / "config.toml"
-        service = SERVICE.format(port=self.port, level=plan.level)
+        service = SERVICE.format(port=self.port, level=plan.level, floor_seconds=plan.floor_seconds)
         self.config.write_text(service + plan.providers)
         self.environment = {"DATABASE_URL": libpq_url(database_url), **(plan.environment or {})}
         if plan.direct_url is not None:

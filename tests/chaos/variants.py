@@ -5,6 +5,7 @@ one statement or function before the process begins its work.
 """
 
 from enum import StrEnum
+from types import ModuleType
 
 from sqlalchemy import Engine, TextClause, text
 
@@ -45,27 +46,25 @@ def _identity_cursor() -> None:
     """Positions from a sequence: drawn before the commit, and gone with a rollback."""
     from shared import events  # noqa: PLC0415 - each variant loads what it spoils, and nothing before it has to
 
-    dense = "(SELECT coalesce(max(pos), 0) FROM events) + e.ordinal"
-    events._APPEND = _changed(events._APPEND, dense, "nextval('chaos_pos')")  # noqa: SLF001
-    events._LOCK = _changed(events._LOCK, "pg_advisory_xact_lock(:key)", "CAST(:key AS bigint)")  # noqa: SLF001
+    _change(events, "_APPEND", "(SELECT coalesce(max(pos), 0) FROM events) + e.ordinal", "nextval('chaos_pos')")
+    _change(events, "_LOCK", "pg_advisory_xact_lock(:key)", "CAST(:key AS bigint)")
 
 
 def _last_writer_wins() -> None:
     """Whatever was seen last is the truth."""
     from shared import recorder_sql  # noqa: PLC0415
 
-    beats = recorder_sql._BEATS  # noqa: SLF001
-    recorder_sql.CHANGED = _changed(recorder_sql.CHANGED, beats, "true")
-    recorder_sql.MERGE = _changed(recorder_sql.MERGE, beats, "true")
+    for statement in ("CHANGED", "MERGE"):
+        _change(recorder_sql, statement, recorder_sql._BEATS, "true")  # noqa: SLF001
 
 
 def _unfenced_lease() -> None:
-    """Whoever once held a source may write for it for ever."""
-    from shared import leases  # noqa: PLC0415
+    """Whoever once held a source, or the credential that is asked with, may go on for ever."""
+    from shared import credentials, leases  # noqa: PLC0415
 
-    fence = "AND fence = :fence AND lease_until IS NOT NULL"
-    leases._RENEW = _changed(leases._RENEW, fence, "AND :fence > 0")  # noqa: SLF001
-    leases._RELEASE = _changed(leases._RELEASE, fence, "AND :fence > 0")  # noqa: SLF001
+    for statement in ("_RENEW", "_RELEASE"):
+        _change(leases, statement, "AND fence = :fence AND lease_until IS NOT NULL", "AND :fence > 0")
+    _change(credentials, "_KEEP", "AND lease_owner = :owner", "AND :owner <> ''")
 
 
 def _notify_only() -> None:
@@ -94,12 +93,18 @@ def _status_filter() -> None:
     GitHubCollector._page_params = filtered  # type: ignore[method-assign, assignment]  # noqa: SLF001
 
 
-def _changed(statement: TextClause, old: str, new: str) -> TextClause:
-    """The statement with a part replaced, its parameters' types kept."""
-    if old not in statement.text:
-        raise LookupError(f"the statement has no {old!r} any more: bring this variant up to date")
-    kept = [parameter for parameter in statement._bindparams.values() if f":{parameter.key}" in statement.text]  # noqa: SLF001
-    return text(statement.text.replace(old, new)).bindparams(*kept)
+def _change(module: ModuleType, name: str, old: str, new: str) -> None:
+    """Replace a part of one of a module's statements, its parameters' types kept."""
+    statement: str | TextClause = getattr(module, name)
+    words = statement if isinstance(statement, str) else statement.text
+    if old not in words:
+        raise LookupError(f"{module.__name__}.{name} has no {old!r} any more: bring this variant up to date")
+    words = words.replace(old, new)
+    if isinstance(statement, str):
+        setattr(module, name, words)
+        return
+    kept = [each for each in statement._bindparams.values() if f":{each.key}" in words]  # noqa: SLF001
+    setattr(module, name, text(words).bindparams(*kept))
 
 
 _SPOILERS = {

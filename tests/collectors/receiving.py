@@ -59,8 +59,14 @@ def providers_of(simulator: Simulator, token_file: Path) -> tuple[ProviderSettin
     )
 
 
-def an_inbox(engine: Engine, providers: tuple[ProviderSettings, ...] = (), owner: str = "test") -> Inbox:
-    listener = Listener(engine.url.render_as_string(hide_password=False), application="test", channel=receipts.CHANNEL)
+def an_inbox(
+    engine: Engine,
+    providers: tuple[ProviderSettings, ...] = (),
+    owner: str = "test",
+    listener: Listener | None = None,
+) -> Inbox:
+    url = engine.url.render_as_string(hide_password=False)
+    listener = listener or Listener(url, application="test", channel=receipts.CHANNEL)
     return Inbox(engine, providers, COLLECTORS, (), owner=owner, listener=listener)
 
 

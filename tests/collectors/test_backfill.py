@@ -1,7 +1,8 @@
 """Backfills worked on by real polls against the simulator: whole, frugal, restartable, silent."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from collectors.backfill import collect_past
 from collectors.github import GitHubCollector
 from collectors.held_source import HeldSource
 from shared import backfills
@@ -47,6 +49,12 @@ def play(watching: Watching, turns: int = 40) -> int:
         if backfill(watching)["state"] == "done":
             return turn
     raise AssertionError(f"still {backfill(watching)} after {turns} polls")
+
+
+def one_request() -> Callable[[], int]:
+    """What a poll has left that has one request left: asked before it is spent, twice, and after."""
+    left = iter((1, 1))
+    return lambda: next(left, 0)
 
 
 def true_runs(watching: Watching, since: datetime) -> set[str]:
@@ -94,19 +102,41 @@ def test_a_small_budget_is_spent_a_few_requests_a_poll_and_each_leads_on(databas
         assert len(reached) < 60
 
 
+def test_a_page_whose_rows_share_one_second_leads_on_however_little_is_left(
+    database: Engine, simulator: Simulator, tmp_path: Path
+) -> None:
+    """Pages of a single run: all of each page lies in the second at which the next reading begins."""
+    watching = Watching(database, simulator, simulator.repositories[:1], tmp_path / "token", page_size=1)
+    watching.turn()
+    request(watching, utc_now() - timedelta(days=3))
+    watching.make_due()
+    [claim] = watching.claim()
+    held = HeldSource(database, claim, ())
+    reached = [backfill(watching)["reached"]]
+
+    with GitHubCollector.open_client(watching.provider) as client:
+        collector = GitHubCollector(watching.provider, claim.scope, client)
+        for _ in range(5):
+            collect_past(database, held, claim.source_id, collector, one_request())
+            reached.append(backfill(watching)["reached"])
+
+    assert all(later < sooner for sooner, later in pairwise(reached))
+
+
 def test_a_page_the_provider_spoils_is_said_and_asked_for_again(watching: Watching) -> None:
     watching.turn()
     since = utc_now() - TWO_WEEKS
     request(watching, since)
     watching.simulator.fault("html", path="created=", skip=1, count=1)
 
-    while backfill(watching)["reason"] is None:
+    while backfill(watching)["last_error"] is None:
         watching.turn()
     broken = backfill(watching)
     play(watching)
 
     assert broken["state"] == "running"
-    assert "/actions/runs" in str(broken["reason"])
+    assert "/actions/runs" in str(broken["last_error"])
+    assert backfill(watching)["last_error"] is None, "what is over is no news"
     assert true_runs(watching, since) <= held_runs(watching)
 
 

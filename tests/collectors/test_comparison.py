@@ -7,9 +7,11 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from collectors.comparison import compare_broken
 from collectors.github import GitHubCollector, GitHubSettings
 from collectors.github_range import read_range
 from collectors.gitlab import GitLabCollector, GitLabSettings
+from collectors.held_source import HeldSource
 from shared.clock import utc_now
 from shared.errors import NotFound
 from shared.ranges import commits_between
@@ -45,7 +47,7 @@ def test_where_a_branch_broke_the_commits_in_between_are_known(
     for _ in range(12):
         watching.turn()
 
-    compared = watching.rows("SELECT base_sha, head_sha, commits, is_complete, reason FROM compared")
+    compared = watching.rows("SELECT base_sha, head_sha, is_complete, reason FROM compared")
     asked = [request.target for request in simulator.requests("github") if "/compare/" in request.target]
     assert compared != []
     assert len(asked) == len(compared), "each is asked for once"
@@ -56,6 +58,42 @@ def test_where_a_branch_broke_the_commits_in_between_are_known(
             assert told.is_complete
             assert {commit["sha"] for commit in told.commits} == true_range(simulator, row["base_sha"], row["head_sha"])
             assert all(commit["author"] and commit["message"] and commit["committed_at"] for commit in told.commits)
+
+
+def test_a_credential_that_may_not_read_commits_is_asked_once_a_range_and_slows_nothing_down(
+    database: Engine, simulator: Simulator, tmp_path: Path
+) -> None:
+    watching = Watching(database, simulator, simulator.repositories[:1], tmp_path / "token")
+    simulator.fault("forbidden", path="/compare/")
+
+    for _ in range(12):
+        watching.turn()
+        assert watching.source()["interval_seconds"] < 300
+        due = "SELECT extract(epoch FROM next_poll_at - clock_timestamp())::float8 AS seconds FROM sources"
+        assert watching.rows(due)[0]["seconds"] < 300
+
+    compared = watching.rows("SELECT is_complete, reason FROM compared")
+    assert compared != []
+    assert all(row["reason"] and not row["is_complete"] for row in compared)
+    assert len([request for request in simulator.requests("github") if "/compare/" in request.target]) == len(compared)
+
+
+def test_a_comparison_that_fails_just_now_is_counted_and_ends_no_poll(
+    database: Engine, simulator: Simulator, tmp_path: Path
+) -> None:
+    watching = Watching(database, simulator, simulator.repositories[:1], tmp_path / "token")
+    watching.turn()
+    simulator.fault("server_error", path="/compare/", status=500)
+    watching.make_due()
+    [claim] = watching.claim()
+    held = HeldSource(database, claim, ())
+
+    with GitHubCollector.open_client(watching.provider) as client:
+        collector = GitHubCollector(watching.provider, claim.scope, client)
+        compare_broken(database, held, claim.source_id, collector, lambda: 10)
+
+    assert watching.rows("SELECT kind FROM collector_errors WHERE example LIKE '%/compare/%'") != []
+    assert watching.rows("SELECT FROM compared") == []
 
 
 def test_github_and_gitlab_tell_the_same_kind_of_range() -> None:

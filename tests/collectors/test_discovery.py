@@ -123,6 +123,43 @@ def test_a_rename_keeps_the_source_its_cursor_and_its_baseline(database: Engine,
     assert discovering.active() == [f"{ORG}/api", f"{ORG}/storefront"]
 
 
+@pytest.mark.parametrize("patterns", [("web-*", "shop-*"), ("shop-*", "web-*")])
+def test_a_rename_into_another_pattern_keeps_the_source_whichever_is_looked_through_first(
+    database: Engine, simulator: Simulator, patterns: tuple[str, str]
+) -> None:
+    repository, *_ = populate(simulator, "web-one", "web-two", "shop-two")
+    discovering = Discovering(database, github(simulator, *(f"{ORG}/{pattern}" for pattern in patterns)))
+    discovering.look()
+    with database.begin() as connection:
+        connection.execute(text("""UPDATE sources SET cursor = '{"turn": 3}', baseline_at = '2026-11-01T00:00Z'"""))
+    before = discovering.source(f"{ORG}/web-one")
+
+    simulator.github.estate.rename(repository, "shop-one", simulator.clock.now())
+    discovering.look()
+    discovering.look()
+
+    after = discovering.source(f"{ORG}/shop-one")
+    kept = ("id", "cursor", "baseline_at", "is_active", "archived_at")
+    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
+    assert after["pattern"] == f"{ORG}/shop-*"
+
+
+def test_one_that_was_away_for_longer_begins_anew(database: Engine, simulator: Simulator) -> None:
+    populate(simulator, "web", "api")
+    discovering = Discovering(database, github(simulator, f"{ORG}/*"))
+    discovering.look()
+    with database.begin() as connection:
+        connection.execute(
+            text("""UPDATE sources SET cursor = '{"turn": 3}', baseline_at = '2026-11-01T00:00Z', is_active = false,
+                    archived_at = clock_timestamp() - interval '2 hours' WHERE scope LIKE '%web'""")
+        )
+
+    discovering.look()
+
+    back = discovering.source(f"{ORG}/web")
+    assert (back["is_active"], back["cursor"], back["baseline_at"]) == (True, {}, None)
+
+
 def test_two_repositories_that_swap_their_names_stay_who_they_are(database: Engine, simulator: Simulator) -> None:
     one, two = populate(simulator, "one", "two")
     discovering = Discovering(database, github(simulator, f"{ORG}/*"))

@@ -1,5 +1,6 @@
 """What becomes of single receipts: recorded, late, ignored with a reason, a reason to look, postponed."""
 
+import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -10,10 +11,14 @@ from sqlalchemy.orm import Session
 
 from collectors.github import GitHubSettings
 from collectors.gitlab import GitLabSettings
-from shared import credentials, receipts, sources
+from collectors.inbox_fetches import WORKERS
+from shared import credentials, leases, receipts, sources
 from shared.clock import utc_now
-from shared.config.settings import Config
+from shared.config.settings import Config, ProviderSettings
 from shared.events import Via
+from shared.leases import Outcome
+from shared.listener import Listener
+from shared.receipt_queue import PURGED_AT_ONCE
 from shared.recorder import record
 from tests.api.stand import wait_for
 from tests.collectors.receiving import a_delivery, an_inbox
@@ -26,18 +31,20 @@ GITLAB = GitLabSettings(kind="gitlab", name="gitlab.test", base_url="http://127.
 class Desk:
     """A database with two sources, an inbox, and what lies in it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, providers: tuple[ProviderSettings, ...] = (GITHUB, GITLAB)) -> None:
         self.engine = engine
-        self.inbox = an_inbox(engine, (GITHUB, GITLAB))
+        self.inbox = an_inbox(engine, providers)
         with Session(engine) as session, session.begin():
-            sources.sync(session, Config(providers=(GITHUB, GITLAB)), utc_now())
+            sources.sync(session, Config(providers=providers), utc_now())
         self.run("""UPDATE sources SET baseline_at = clock_timestamp() - interval '40 days',
                            last_poll_at = clock_timestamp() - interval '1 minute',
                            next_poll_at = clock_timestamp() + interval '1 hour'""")
 
-    def receive(self, body: object, event: str = "workflow_run", provider: str = "github") -> None:
+    def receive(
+        self, body: object, event: str = "workflow_run", provider: str = "github", instance: str | None = None
+    ) -> None:
         with Session(self.engine) as session, session.begin():
-            receipts.store(session, [a_delivery(body, event=event, provider=provider)])
+            receipts.store(session, [a_delivery(body, event=event, provider=provider, instance=instance)])
 
     def run(self, statement: str) -> None:
         with self.engine.begin() as connection:
@@ -60,6 +67,23 @@ def desk(database: Engine) -> Iterator[Desk]:
     desk = Desk(database)
     yield desk
     desk.inbox.stop()
+
+
+@pytest.fixture
+def silent(database: Engine) -> Iterator[Desk]:
+    """A desk with a second GitLab, `silent.test`, which takes a connection and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        silent = GITLAB.model_copy(update={"name": "silent.test", "base_url": url})
+        desk = Desk(database, (GITLAB, silent))
+        yield desk
+        desk.inbox.stop()
+
+
+def a_pipeline(number: int) -> dict[str, Any]:
+    """A `pipeline` webhook of acme/app."""
+    project = {"id": 7, "path_with_namespace": "acme/app"}
+    return {"object_kind": "pipeline", "object_attributes": {"id": number}, "project": project}
 
 
 def a_run(status: str, conclusion: str | None = None, *, after: float = 0, **overrides: Any) -> dict[str, Any]:
@@ -169,6 +193,32 @@ def test_a_job_does_not_shorten_the_pause_of_a_source_that_fails(desk: Desk) -> 
     assert desk.is_due is False
 
 
+def test_a_job_heard_of_during_a_poll_makes_its_source_due_again_after_it(desk: Desk) -> None:
+    desk.run("UPDATE sources SET next_poll_at = clock_timestamp()")
+    with Session(desk.engine) as session, session.begin():
+        [held] = leases.claim(session, "polling", ["github.com"], 1)
+    desk.receive(a_job(), "workflow_job")
+
+    desk.inbox.work()
+
+    with Session(desk.engine) as session, session.begin():
+        leases.release(session, held, Outcome(is_complete=True, wait_seconds=3600, interval_seconds=3600), None)
+    assert desk.is_due is True
+
+
+def test_a_poll_that_began_after_the_job_was_told_is_not_repeated_for_it(desk: Desk) -> None:
+    desk.receive(a_job(), "workflow_job")
+    desk.run("UPDATE sources SET next_poll_at = clock_timestamp()")
+    with Session(desk.engine) as session, session.begin():
+        [held] = leases.claim(session, "polling", ["github.com"], 1)
+
+    desk.inbox.work()
+
+    with Session(desk.engine) as session, session.begin():
+        leases.release(session, held, Outcome(is_complete=True, wait_seconds=3600, interval_seconds=3600), None)
+    assert desk.is_due is False
+
+
 def test_a_push_moves_its_branch(desk: Desk) -> None:
     repository = {"id": 1, "full_name": "acme/web", "pushed_at": 1_763_640_000}
     desk.receive({"ref": "refs/heads/main", "after": "b" * 40, "before": "a" * 40, "repository": repository}, "push")
@@ -221,6 +271,109 @@ def test_one_build_that_cannot_be_stored_does_not_hold_up_the_others(desk: Desk)
     ]
     [(reason,)] = desk.rows("reason", "receipts WHERE state = 'received'")
     assert "it could not be stored" in reason
+
+
+@pytest.mark.parametrize("code", ["54000", "42883", "XX000"])  # operational, programming, internal
+def test_whatever_one_build_breaks_the_others_are_recorded(desk: Desk, code: str) -> None:
+    desk.run(f"""
+        CREATE FUNCTION break_off() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{code}'; END $$""")
+    desk.run("""CREATE TRIGGER poison BEFORE INSERT ON builds FOR EACH ROW WHEN (NEW.branch = 'poison')
+                EXECUTE FUNCTION break_off()""")
+    for number in range(5):
+        desk.receive(a_run("queued", id=number + 1, head_branch="poison" if number == 2 else "main"))
+
+    desk.inbox.work()
+
+    assert [row[:2] for row in desk.rows("state, tries")] == [
+        ("done", 1),
+        ("done", 1),
+        ("received", 1),
+        ("done", 1),
+        ("done", 1),
+    ]
+    [(reason, is_later)] = desk.rows(
+        "reason, next_try_at > clock_timestamp() + interval '5 seconds'", "receipts WHERE state = 'received'"
+    )
+    assert is_later is True
+    assert "it could not be stored" in reason
+
+
+def test_what_an_outage_broke_off_is_begun_again_as_soon_as_the_database_is_back(desk: Desk) -> None:
+    desk.run("CREATE SEQUENCE refused")  # counts although what it counts is rolled back
+    desk.run("""
+        CREATE FUNCTION be_away() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM nextval('refused'); RAISE EXCEPTION 'away' USING ERRCODE = '57P01'; END $$""")
+    desk.run("CREATE TRIGGER away BEFORE INSERT ON builds FOR EACH ROW EXECUTE FUNCTION be_away()")
+    desk.run("""CREATE TRIGGER away BEFORE UPDATE ON receipts FOR EACH ROW WHEN (NEW.state = 'received')
+                EXECUTE FUNCTION be_away()""")
+    desk.receive(a_run("queued"))
+    desk.inbox.start()
+    wait_for(lambda: desk.rows("last_value >= 4", "refused") == [(True,)], 20)  # three inserts, one giving back
+
+    for table in ("builds", "receipts"):
+        desk.run(f"DROP TRIGGER away ON {table}")
+
+    wait_for(lambda: desk.rows("state, tries") == [("done", 1)], 20)
+
+
+class Falling(Listener):
+    """One whose first wait breaks in a way nobody foresaw."""
+
+    has_fallen = False
+
+    def wait(self, timeout_seconds: float) -> bool:
+        if not self.has_fallen:
+            self.has_fallen = True
+            raise ValueError("unforeseen")
+        return super().wait(timeout_seconds)
+
+
+def test_an_inbox_goes_on_after_something_unforeseen(desk: Desk) -> None:
+    url = desk.engine.url.render_as_string(hide_password=False)
+    listener = Falling(url, application="test", channel=receipts.CHANNEL)
+    inbox = an_inbox(desk.engine, (GITHUB,), listener=listener)
+    inbox.start()
+    wait_for(lambda: listener.has_fallen)
+
+    desk.receive(a_run("queued"))
+
+    wait_for(lambda: desk.rows("state") == [("done",)])
+    inbox.stop()
+
+
+def test_a_provider_that_never_answers_holds_up_no_other(silent: Desk) -> None:
+    for number in range(2 * WORKERS):
+        silent.receive(a_pipeline(number), provider="gitlab", instance="silent.test")
+    silent.receive(a_pipeline(1), provider="gitlab")
+
+    silent.inbox.work()
+
+    answered = "receipts r JOIN instances i ON i.id = r.instance_id WHERE i.name = 'gitlab.test'"
+    wait_for(lambda: silent.rows("state", answered) == [("received",)], 8)
+
+
+def test_what_waits_for_its_turn_is_held_until_then(silent: Desk) -> None:
+    for number in range(2 * WORKERS):
+        silent.receive(a_pipeline(number), provider="gitlab", instance="silent.test")
+    silent.inbox.work()
+    silent.run("UPDATE receipts SET lease_until = clock_timestamp() + interval '1 second'")
+
+    silent.inbox.work()
+
+    [(held,)] = silent.rows("count(*)", "receipts WHERE lease_until > clock_timestamp() + interval '30 seconds'")
+    assert held >= WORKERS
+
+
+def test_a_purge_leaves_nothing_that_is_too_old(desk: Desk) -> None:
+    desk.run(f"""
+        INSERT INTO receipts (instance_id, kind, body_sha256, state, received_at)
+        SELECT i.id, 'push', decode(lpad(to_hex(n), 64, '0'), 'hex'), 'done', clock_timestamp() - interval '31 days'
+        FROM generate_series(1, {2 * PURGED_AT_ONCE + 1}) n, instances i WHERE i.name = 'github.com'""")
+
+    desk.inbox.purge()
+
+    assert desk.rows("count(*)", "receipts") == [(0,)]
 
 
 def test_receipts_of_a_dead_inbox_are_taken_over(desk: Desk) -> None:

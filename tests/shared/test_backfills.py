@@ -56,6 +56,47 @@ def test_a_second_request_widens_the_open_one(session: Session, source: int) -> 
     assert found["reason"] == "a list was cut"
 
 
+def test_asking_again_by_hand_does_not_begin_anew_what_the_polls_have(session: Session, source: int) -> None:
+    session.execute(text("UPDATE sources SET baseline_at = :at"), {"at": NOON - DAY})
+    backfills.request(session, source, NOON - 9 * DAY, NOON)
+    task = backfills.find_open(session, source)
+    assert task is not None
+    backfills.advance(session, task, NOON - 5 * DAY, "100 app", builds=1, requests=1)
+
+    backfills.request(session, source, NOON - 8 * DAY, NOON + DAY)
+    again = backfills.find_open(session, source)
+    backfills.request(session, source, NOON - 20 * DAY, NOON + DAY)
+    widened = backfills.find_open(session, source)
+
+    assert again == backfills.Task(task.id, NOON - 9 * DAY, NOON - 5 * DAY, "100 app")
+    assert widened == backfills.Task(task.id, NOON - 20 * DAY, NOON - 5 * DAY, None)
+
+
+def test_asking_again_for_a_source_that_was_away_meanwhile_goes_back_from_now(session: Session, source: int) -> None:
+    backfills.request(session, source, NOON - 9 * DAY, NOON)
+    session.execute(text("UPDATE sources SET baseline_at = :at"), {"at": NOON + 5 * DAY})
+
+    backfills.request(session, source, NOON - 9 * DAY, NOON + 6 * DAY)
+
+    assert only(session)["reached"] == NOON + 6 * DAY
+
+
+def test_what_holds_a_backfill_up_is_said_until_it_goes_on(session: Session, source: int) -> None:
+    backfills.request(session, source, NOON - 4 * DAY, NOON, "a list was cut")
+    task = backfills.find_open(session, source)
+    assert task is not None
+
+    backfills.explain(session, task.id, "left alone until 12:00")
+    held_up = only(session)["reason"]
+    backfills.advance(session, task, NOON - DAY, None, builds=1, requests=1)
+    goes_on = only(session)["reason"]
+    session.execute(text("UPDATE sources SET is_active = false"))
+    rests = only(session)["reason"]
+
+    assert (held_up, goes_on) == ("left alone until 12:00", "a list was cut")
+    assert rests == "the source is not polled any more; it goes on when it is again"
+
+
 def test_a_request_for_what_is_still_to_come_does_not_begin_anew(session: Session, source: int) -> None:
     backfills.request(session, source, NOON - 4 * DAY, NOON)
     task = backfills.find_open(session, source)

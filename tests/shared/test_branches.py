@@ -1,5 +1,6 @@
 """Where branches point: pushes in any order and any number of times end the same."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared.branches import BranchChange, PushedCommit, PushedRepository, known_sha, record
+from shared.branches import BranchChange, PushedCommit, PushedRepository, known_sha, parents, record
 from tests.factories import NOON, minutes
 
 A, B, C, D = (character * 40 for character in "abcd")
@@ -57,6 +58,26 @@ def test_three_pushes_in_any_order_leave_the_branch_at_the_last(
     assert session.scalar(text("SELECT count(*) FROM commits")) == 3
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (1, 0, 2, 3), (0, 2, 1, 3), (0, 1, 3, 2), (3, 2, 1, 0)])
+def test_pushes_that_only_tell_when_they_came_are_ordered_by_what_they_follow(
+    session: Session, instance: int, order: tuple[int, ...]
+) -> None:
+    pushes = [a_push(A, B), a_push(B, None), a_push(None, C), a_push(C, D)]
+
+    for turn, place in enumerate(order):
+        record(session, instance, replace(pushes[place], at=NOON + minutes(turn), is_dated=False))
+
+    assert head(session) == (D, False)
+
+
+def test_a_branch_that_is_put_back_is_put_back(session: Session, instance: int) -> None:
+    record(session, instance, a_push(A, B, is_dated=False))
+
+    record(session, instance, a_push(B, A, at=minutes(1), is_dated=False))
+
+    assert head(session) == (A, False)
+
+
 def test_of_two_pushes_in_one_second_the_one_that_came_after_the_other_stands(session: Session, instance: int) -> None:
     record(session, instance, a_push(B, C))
     record(session, instance, a_push(A, B))
@@ -79,6 +100,25 @@ def test_a_deleted_branch_keeps_where_it_pointed_and_lives_again_when_pushed(ses
     record(session, instance, a_push(None, C, at=minutes(2)))
 
     assert head(session) == (C, False)
+
+
+def test_a_branch_made_again_points_where_its_push_says_though_create_was_faster(
+    session: Session, instance: int
+) -> None:
+    record(session, instance, a_push(A, B))
+    record(session, instance, a_push(B, None, at=minutes(1)))
+
+    record(session, instance, BranchChange(repository=REPOSITORY, name="main", at=NOON + minutes(2)))
+    record(session, instance, a_push(None, C, at=minutes(2)))
+
+    assert head(session) == (C, False)
+
+
+def test_several_commits_prove_no_parents_whatever_their_messages() -> None:
+    side = PushedCommit(sha=B, message="Work on the side")
+    merge = PushedCommit(sha=C, message="Add a thing (#12)")
+
+    assert parents(a_push(A, C, commits=(side, merge))) == ()
 
 
 def test_a_repeated_push_changes_nothing(session: Session, instance: int) -> None:

@@ -81,6 +81,15 @@ def test_a_build_the_provider_no_longer_shows_is_a_ghost_until_something_new_is_
     assert world.stale_since() == {"100": None}
 
 
+def test_a_build_that_was_missing_came_back_and_is_missing_again_is_a_ghost_only_since_then(world: World) -> None:
+    world.record("running", NOW - 9 * DAY)
+    world.session.execute(text("UPDATE builds SET recorded_at = :at"), {"at": NOW - 2 * DAY})
+    quarantine.note(world.session, world.source_id, kind="open", external_id="100", reason="not there")
+    world.session.execute(text("UPDATE quarantine SET first_seen_at = :at"), {"at": NOW - 8 * DAY})
+
+    assert world.stale_since() == {"100": NOW - 2 * DAY}
+
+
 def test_a_source_that_was_not_reached_for_a_day_confirms_none_of_its_open_builds(world: World) -> None:
     world.record("running", NOW - 3 * DAY)
     world.session.execute(text("UPDATE sources SET last_ok_at = :at"), {"at": NOW - 2 * DAY})

@@ -145,6 +145,18 @@ def test_a_credential_that_a_killed_process_held_is_free_at_once(watched: Engine
         assert credentials.hold(session, held, str(instance), alive.id)
 
 
+def test_a_credential_that_a_living_process_holds_to_discover_is_left_alone(watched: Engine) -> None:
+    alive = Identity("scheduler")
+    with Session(watched) as session, session.begin():
+        assert credentials.hold(session, "i:0000", "i", f"{alive.id}/discovery")
+
+    with Session(watched) as session, session.begin():
+        free_leases_of_the_dead(session, Identity("scheduler"))
+
+    with Session(watched) as session, session.begin():
+        assert not credentials.hold(session, "i:0000", "i", "another")
+
+
 def test_another_machines_leases_are_left_alone(watched: Engine) -> None:
     claim(watched, "elsewhere:0:0/1/1/x", 1)
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from shared import receipt_queue
+from shared import processes, receipt_queue
 from shared.receipt_queue import BACK_OFF_SECONDS, Claim, Settlement, State
 from shared.receipts import store
 from tests.collectors.receiving import a_delivery
@@ -101,6 +101,16 @@ def test_a_stopping_process_gives_back_what_it_holds(three: Session) -> None:
     assert receipt_queue.abandon(three, "two") == 0
     assert receipt_queue.abandon(three, "one") == 3
     assert [claim.tries for claim in claimed(three, "two")] == [1, 1, 1]
+
+
+def test_receipts_of_a_killed_scheduler_are_free_at_once_and_the_try_counts(three: Session) -> None:
+    alive = processes.Identity("scheduler")
+    claimed(three, f"{alive.machine}/4194305/1/dead", limit=2)
+    claimed(three, alive.id, limit=1)
+
+    processes.free_leases_of_the_dead(three, alive)
+
+    assert [(claim.tries, claim.fence) for claim in claimed(three)] == [(2, 3), (2, 3)]
 
 
 def test_receipts_are_purged_after_thirty_days_and_never_while_they_are_processed(three: Session) -> None:

@@ -1,9 +1,14 @@
 """Faults of the database and of the way to it."""
 
+import http.client
 import time
 from collections.abc import Iterator
 
-from tests.chaos.drill import drill
+import psycopg
+
+from shared.database import libpq_url
+from tests.chaos.drill import World, drill
+from tests.chaos.processes import Speed
 from tests.chaos.scene import Scene
 
 
@@ -54,19 +59,31 @@ _ABORTED = """
     has_api=True,
     is_listening_proxied=True,
     is_smoke=True,
+    world=World(runs=100, seconds=40),
 )
 def deaf_listener(scene: Scene) -> Iterator[None]:
     assert scene.proxy is not None
     scene.proxy.manner.drops_notifications = True
     for _ in range(3):
-        scene.nap(2, 4)
+        scene.nap(1, 2)
         scene.proxy.cut()
-    began = time.time()
-    time.sleep(8)
-    lag = slowest_delivery(scene, began, time.time())
-    scene.figures["lag deaf"] = lag
+    lag = _lag(scene, 10)
     yield
     scene.expect(lag <= 3.0, f"without notifications an event took {lag:.1f} s to a socket")
+
+
+def _lag(scene: Scene, seconds: float) -> float:
+    """The slowest delivery of so many seconds, of events enough to say something."""
+    began, first = time.time(), _head(scene)
+    time.sleep(seconds)
+    lag = slowest_delivery(scene, began, time.time() - 3)
+    scene.figures |= {"events meanwhile": _head(scene) - first, "slowest delivery": lag}
+    scene.expect(_head(scene) - first >= 3, "too little happened meanwhile for the drill to say anything")
+    return lag
+
+
+def _head(scene: Scene) -> int:
+    return int(scene.rows("SELECT coalesce(max(pos), 0) AS n FROM events")[0].n)
 
 
 def slowest_delivery(scene: Scene, since: float, until: float) -> float:
@@ -79,4 +96,107 @@ def slowest_delivery(scene: Scene, since: float, until: float) -> float:
         until=until,
     )
     arrived = dict(zip(scene.follower.seen, scene.follower.seen_at, strict=False))
-    return max((arrived.get(row.pos, until) - row.at for row in rows), default=0.0)
+    return max((arrived.get(row.pos, time.time()) - row.at for row in rows), default=0.0)
+
+
+@drill("F32", "Postgres crashes and comes back, again and again", has_api=True, has_server=True)
+def database_crashes(scene: Scene) -> Iterator[None]:
+    assert scene.server is not None
+    for _ in range(4):
+        scene.nap(2, 4)
+        scene.server.crash()
+        scene.nap(0.2, 1.5)
+        scene.server.start_again()
+    yield
+
+
+@drill(
+    "F33",
+    "Postgres frozen, and a network that swallows everything",
+    has_api=True,
+    has_server=True,
+    is_proxied=True,
+    speed=Speed(standstill_seconds=7.0),
+)
+def frozen_database(scene: Scene) -> Iterator[None]:
+    assert scene.server is not None
+    assert scene.proxy is not None
+    scene.server.freeze()
+    time.sleep(11)
+    scene.server.thaw()
+    ended = replace_ended(scene)
+    scene.nap(2, 3)
+    scene.proxy.manner.is_black_hole = True
+    time.sleep(11)
+    scene.proxy.manner.is_black_hole = False
+    ended += replace_ended(scene)
+    scene.figures["ended by their watchdog"] = ended
+    yield
+
+
+def replace_ended(scene: Scene) -> int:
+    """What a supervisor does: another scheduler for each that ended; how many did."""
+    ended = [number for number, each in enumerate(scene.stack.schedulers) if not each.is_alive()]
+    for number in ended:
+        scene.stack.replace_scheduler(number)
+    return len(ended)
+
+
+@drill("F35", "no connection is left", has_api=True)
+def no_connections(scene: Scene) -> Iterator[None]:
+    answers: list[tuple[int, float]] = []
+    with psycopg.connect(libpq_url(scene.database_url), autocommit=True) as ours:
+        name = ours.info.dbname
+        ours.execute(f'ALTER DATABASE "{name}" CONNECTION LIMIT 1'.encode())
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            ours.execute("""
+                SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE datname = current_database() AND pid <> pg_backend_pid()""")
+            answers.append(_ask(scene.stack.port))
+            time.sleep(0.3)
+        ours.execute(f'ALTER DATABASE "{name}" CONNECTION LIMIT -1'.encode())
+    refused = [seconds for status, seconds in answers if status == 503]
+    scene.figures |= {"answers 503": len(refused), "slowest 503": max(refused, default=0.0)}
+    yield
+    scene.expect(refused != [], "nothing was refused, so the drill says nothing")
+    scene.expect({status for status, _ in answers} <= {200, 503}, f"answers {sorted({s for s, _ in answers})}")
+    scene.expect(max(refused, default=0.0) < 7, "a refusal took longer than waiting for a connection may")
+
+
+def _ask(port: int) -> tuple[int, float]:
+    """The status of a page that needs the database, and how long it took."""
+    began = time.monotonic()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
+    try:
+        connection.request("GET", "/api/builds?limit=1")
+        return connection.getresponse().status, time.monotonic() - began
+    finally:
+        connection.close()
+
+
+@drill(
+    "F37",
+    "a writer idle in another database, and a dump of this one",
+    has_api=True,
+    world=World(runs=100, seconds=40),
+)
+def idle_elsewhere(scene: Scene) -> Iterator[None]:
+    url = scene.databases.clone()
+    try:
+        with psycopg.connect(libpq_url(url)) as elsewhere, psycopg.connect(libpq_url(scene.database_url)) as dump:
+            elsewhere.execute("INSERT INTO instances (name, provider, base_url) VALUES ('idle', 'github', 'x')")
+            _begin_dump(dump)
+            lag = _lag(scene, 12)
+    finally:
+        scene.databases.drop(url)
+    yield
+    scene.expect(lag <= 2.5, f"an event took {lag:.1f} s to a socket")
+
+
+def _begin_dump(connection: psycopg.Connection) -> None:
+    """What pg_dump holds while it runs: one snapshot, and a lock on every table that excludes nobody but DDL."""
+    connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    for (table,) in tables:
+        connection.execute(f'LOCK TABLE "{table}" IN ACCESS SHARE MODE'.encode())

@@ -1,16 +1,23 @@
 """Faults of our own processes: killed, frozen, asked to leave, doubled."""
 
+import http.client
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import psycopg
+from sqlalchemy.orm import Session
 
+from shared.clock import utc_now
 from shared.database import libpq_url
 from shared.events import STREAM_LOCK
-from tests.chaos.drill import drill
-from tests.chaos.scene import Scene
+from shared.keys import Scope, create_key
+from tests.chaos.drill import World, drill
+from tests.chaos.scene import Scene, a_scene
 from tests.chaos.stack import wait_until
 
 
@@ -44,7 +51,7 @@ def freeze_scheduler(scene: Scene) -> Iterator[None]:
     scene.execute(_AUDITED)
     refused = len(scene.said("lost lease")) + len(scene.said("a lane ended"))
     # A list that takes a few seconds, so that the freeze hits its holder in the middle of a poll.
-    with scene.fault("drip", path="/actions/runs\\?", count=1, bytes_per_second=4000):
+    with scene.fault("drip", path="/actions/runs\\?", bytes_per_second=4000):
         holder = _holder_of_a_slow_poll(scene)
         os.kill(holder, signal.SIGSTOP)
     try:
@@ -58,6 +65,136 @@ def freeze_scheduler(scene: Scene) -> Iterator[None]:
     scene.expect(refusals > 0, "no write of the thawed scheduler was refused")
     backwards = scene.rows("SELECT count(*) AS n FROM chaos_backwards")[0].n
     scene.expect(backwards == 0, f"a stale holder moved a cursor back {backwards} times")
+
+
+@drill("F04", "two schedulers find what one finds, for little more", schedulers=2)
+def two_schedulers(scene: Scene) -> Iterator[None]:
+    alone = replace(scene.drill, schedulers=1)
+    epoch = scene.simulator.world.epoch
+    with a_scene(alone, scene.seed, scene.databases, epoch=epoch) as other:
+        time.sleep(12)
+        yield
+        wait_until(other.is_settled, seconds=60)
+        mine, others = (tables(each) for each in (scene, other))
+        ratio = scene.asked() / max(1, other.asked())
+    differing = len(mine ^ others)
+    scene.figures |= {"differing rows": differing, "calls to calls of one": ratio}
+    scene.expect(differing == 0, f"{differing} rows differ from what one scheduler collects")
+    scene.expect(ratio <= 1.4, f"two schedulers asked {ratio:.2f} times as much as one")
+
+
+def tables(scene: Scene) -> set[tuple[object, ...]]:
+    """What is recorded, without instants and our own numbers: the same world gives the same rows."""
+    rows = scene.rows("""
+        SELECT 'job', j.external_id, j.attempt, j.name, j.status FROM jobs j
+        UNION ALL SELECT 'attempt', b.external_id, a.number, coalesce(b.branch, ''), a.status
+        FROM attempts a JOIN builds b ON b.id = a.build_id
+        UNION ALL SELECT 'pipeline', p.external_id, 0, p.name, '' FROM pipelines p""")
+    return {tuple(str(value) for value in row) for row in rows}
+
+
+@drill("F06", "a writer frozen while it holds the log's lock", has_api=True)
+def freeze_in_commit(scene: Scene) -> Iterator[None]:
+    longest = 0.0
+    for _ in range(2):
+        frozen = _freeze_in_commit(scene)
+        try:
+            longest = max(longest, _until_the_log_grows(scene))
+        finally:
+            for pid in frozen:
+                os.kill(pid, signal.SIGCONT)
+        scene.nap(1, 2)
+    scene.figures["longest stall"] = longest
+    yield
+    scene.expect(longest <= 8.0, f"others waited {longest:.1f} s for a frozen writer")
+
+
+def _freeze_in_commit(scene: Scene) -> list[int]:
+    """Hold the log's lock until a scheduler waits for it, freeze that scheduler, and let it have the lock."""
+    with psycopg.connect(libpq_url(scene.database_url)) as holder:
+        holder.execute("SELECT pg_advisory_xact_lock(%s)", (STREAM_LOCK,))
+        if not wait_until(lambda: _waits_for_log(holder), seconds=20, every=0.01):
+            raise TimeoutError("nobody wanted to write to the log")
+        held = scene.rows("SELECT lease_owner AS owner FROM sources WHERE lease_owner IS NOT NULL")
+        frozen = sorted({int(row.owner.rsplit("/", 3)[1]) for row in held})
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+    return frozen
+
+
+def _until_the_log_grows(scene: Scene) -> float:
+    """Seconds until a writer of our own gets the log's lock, as any other writer would."""
+    began = time.monotonic()
+    with psycopg.connect(libpq_url(scene.database_url)) as writer:
+        writer.execute("SET lock_timeout = '20s'")
+        writer.execute("SELECT pg_advisory_xact_lock(%s)", (STREAM_LOCK,))
+    return time.monotonic() - began
+
+
+@drill("F07", "SIGTERM under load, again and again", has_api=True)
+def terminate_schedulers(scene: Scene) -> Iterator[None]:
+    took = []
+    for _ in range(14):
+        scene.nap(0.2, 1.0)
+        took.append(scene.stack.terminate_scheduler(scene.dice.randrange(2)))
+    scene.figures |= {"stops": len(took), "slowest stop": max(took)}
+    yield
+    scene.expect(max(took) < 25, f"a stop took {max(took):.0f} s")
+
+
+@drill("F08", "killed while it parses a large page", page_size=100, world=World(runs=360, seconds=20))
+def kill_while_parsing(scene: Scene) -> Iterator[None]:
+    kills = 0
+    for _ in range(8):
+        pages = scene.asked("/actions/runs?")
+        if _is_asked_again(scene, pages):
+            time.sleep(scene.dice.uniform(0.0, 0.05))
+            kills += 1
+        scene.stack.kill_scheduler(0)
+        scene.stack.kill_scheduler(1)
+    scene.figures["kills behind a page"] = kills
+    yield
+    scene.expect(kills >= 5, "too few kills hit a page for the drill to say anything")
+
+
+def _is_asked_again(scene: Scene, pages: int) -> bool:
+    return wait_until(lambda: scene.asked("/actions/runs?") > pages, seconds=5, every=0.005)
+
+
+@drill("F09", "a power cut: every process and the database at once", has_api=True, has_server=True)
+def power_cut(scene: Scene) -> Iterator[None]:
+    assert scene.server is not None
+    for _ in range(3):
+        scene.nap(2, 4)
+        scene.stack.kill_all()
+        scene.server.crash()
+        scene.server.start_again()
+        scene.stack.start_all()
+    yield
+
+
+@drill("F55", "a thousand people ask for a poll at once", has_api=True)
+def a_thousand_clicks(scene: Scene) -> Iterator[None]:
+    with Session(scene.database) as session, session.begin():
+        key = create_key(session, "drill", [Scope.COLLECT], utc_now())
+    with ThreadPoolExecutor(4) as clickers:
+        answers = Counter(clickers.map(lambda _: click(scene.stack.port, key), range(1000)))
+    scene.figures |= {f"answers {status}": count for status, count in sorted(answers.items())}
+    yield
+    (row,) = scene.rows("SELECT count(DISTINCT requested_at) AS n FROM sources WHERE requested_at IS NOT NULL")
+    scene.expect(row.n == 1, f"{row.n} requested polls of a source")
+    scene.expect(answers[202] == 1, f"{answers[202]} of 1000 requests began a poll")
+    scene.expect(set(answers) <= {202, 429}, f"answers {dict(answers)}")
+
+
+def click(port: int, key: str) -> int:
+    """The status of one request for a poll of everything."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("POST", "/api/collect/trigger", headers={"Authorization": f"Bearer {key}"})
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 _AUDIT_TABLE = "CREATE TABLE chaos_backwards (source_id bigint, old jsonb, new jsonb)"

@@ -13,7 +13,9 @@ BODY = "0123456789abcdefghijABCDEFGHIJ012345"
     [
         f"ghp_{BODY}",
         f"ghs_{BODY}",
+        f"ghs_4100011_eyJhbGciOi.{BODY}.a-b_c",
         f"gho_{BODY}",
+        f"-----BEGIN RSA PRIVATE KEY-----\\n{BODY}\\n{BODY}==\\n-----END RSA PRIVATE KEY-----",
         f"github_pat_11ABCDEFG0_{BODY}",
         f"glpat-{BODY[:20]}",
         f"glpat-{BODY[:24]}.01.0w0abc12d",

@@ -89,11 +89,11 @@ def _openings(jobs: Sequence[PipelineJob], spans: Sequence[_Span]) -> list[datet
         key=lambda pair: pair[0],
     )
     first_end = min((span.end for span in spans if span.end is not None), default=None)
-    for place, (created_at, _) in enumerate(ordered):
-        if first_end is None or created_at < first_end:
-            continue  # made together with the pipeline
+    for created_at, _ in ordered:
+        if first_end is None or created_at < first_end or created_at in found:
+            continue  # made together with the pipeline, or with the job that opened this attempt
         # The job that opened an attempt is on its way from then on, even a bridge, whose predecessor nobody shows.
-        before = [replace(span, begin=at) if at in found else span for at, span in ordered[:place]]
+        before = [replace(span, begin=at) if at in found else span for at, span in ordered if at < created_at]
         ends = [span.end for span in before if span.end is not None and span.end <= created_at]
         is_at_rest = not any(span.is_open_at(created_at) for span in before)
         if ends and is_at_rest and created_at - max(ends) >= BY_ITSELF:

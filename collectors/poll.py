@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -48,6 +48,9 @@ log = structlog.get_logger()
 
 SWEPT = timedelta(days=30)
 """GitHub lets a run be run again for so long."""
+
+SWEEP_TURN, PAST_TURN = 0, 1
+"""Of every `SWEEP_EVERY` polls the one that sweeps first, and the one that goes on with a backfill first."""
 
 MOST_SAVED = 10
 MOST_TROUBLES = 3
@@ -183,21 +186,39 @@ class Poller:
         """Spend what the budget allows beyond the list; what is not spent is saved for a poll that needs more."""
         allowance = min(allowance + progress.cursor.get("saved", 0), 2 * allowance + MOST_SAVED)
         spent_before = progress.spent
-        if progress.cursor["turn"] % SWEEP_EVERY == 0 and allowance > 0:
+        ends_at = spent_before + allowance
+        turn = progress.cursor["turn"] % SWEEP_EVERY
+
+        def left() -> int:
+            return int(ends_at - progress.spent)
+
+        if turn == SWEEP_TURN and allowance >= 1:
             self._sweep(claim, held, progress, collector)
+        if turn == PAST_TURN:  # or a source with always more to follow up would never get to its past
+            self._collect_past(claim, held, progress, collector, left)
         troubles = 0
         for follow_up in self._follow_ups(claim, progress, math.ceil(allowance)):
-            spent = progress.spent - spent_before
-            if spent + follow_up.requests > allowance or troubles == MOST_TROUBLES:
+            if progress.spent + follow_up.requests > ends_at or troubles == MOST_TROUBLES:
                 break
             troubles += not _follow(collector, held, progress, follow_up)
-        ends_at = spent_before + allowance
-        if progress.recorded.changed or progress.cursor["turn"] % SWEEP_EVERY == 0:
-            compare_broken(self._engine, held, claim.source_id, collector, lambda: int(ends_at - progress.spent))
-        past = collect_past(self._engine, held, claim.source_id, collector, lambda: int(ends_at - progress.spent))
-        progress.recorded += past.recorded
-        progress.has_more = past.is_open and allowance > 0
+        if progress.recorded.changed or turn == SWEEP_TURN:
+            compare_broken(self._engine, held, claim.source_id, collector, left)
+        if turn != PAST_TURN:
+            self._collect_past(claim, held, progress, collector, left)
+        progress.has_more = progress.has_more and allowance > 0
         progress.cursor["saved"] = max(0, min(MOST_SAVED, allowance - (progress.spent - spent_before)))
+
+    def _collect_past(
+        self,
+        claim: Claim,
+        held: HeldSource,
+        progress: Progress,
+        collector: BaseCollector[Any],
+        left: Callable[[], int],
+    ) -> None:
+        past = collect_past(self._engine, held, claim.source_id, collector, left)
+        progress.recorded += past.recorded
+        progress.has_more = past.is_open
 
     def _sweep(self, claim: Claim, held: HeldSource, progress: Progress, collector: BaseCollector[Any]) -> None:
         """One page of the last 30 days, round and round: the guarantee that a re-run of an old build is seen.

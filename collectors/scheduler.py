@@ -145,11 +145,13 @@ class Scheduler:
     def reload(self, config: Config) -> None:
         """Go on with another configuration; a poll that runs ends as it began.
 
-        A log or a webhook that is being worked on is given back and begun again. What only a restart changes stays.
+        A log, a webhook or a pattern that is being worked on is given back and begun again. What only a restart changes
+        stays.
         """
         with Session(self._engine) as session, session.begin():
             sources.sync(session, config, utc_now())
         with self._ticking, self._alerting, self._claiming_logs:
+            self._discoverer.stop()
             self._logs.stop()
             self._inbox.stop()
             self._use(_with_what_stays(self._config, config))

@@ -48,7 +48,7 @@ def test_fifty_kills_lose_nothing_invent_nothing_and_double_nothing(
     try:
         in_commits = torment(stack, database_url)
         wait_until(lambda: simulator.clock.now() > (simulator.world.ends_at or simulator.clock.now()), seconds=120)
-        wait_until(lambda: outcome(database) == truth(simulator, watched_ids(simulator)))
+        wait_until(lambda: outcome(database) == truth(simulator, watched_ids(simulator)) and not violations(database))
         wait_until(lambda: follower.seen != [] and follower.seen[-1] == head(database))
     finally:
         follower.stop()

@@ -218,6 +218,14 @@ def any_jobs(draw: st.DrawFn) -> list[PipelineJob]:
     return parsed(*rows)
 
 
+def test_two_jobs_made_at_one_instant_open_nothing_for_each_other_in_either_order() -> None:
+    made = at(seconds(2))
+    ended = never(1, "success", created_at=made, finished_at=at(seconds(1)))
+    waits = never(2, "created", created_at=made)
+
+    assert openings(parsed(ended, waits)) == openings(parsed(waits, ended)) == ()
+
+
 @given(any_jobs(), st.randoms(use_true_random=False))
 def test_whatever_the_instants_attempts_are_numbered_and_every_job_has_its_own(
     jobs: list[PipelineJob], random: Random

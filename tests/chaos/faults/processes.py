@@ -17,7 +17,7 @@ from shared.database import libpq_url
 from shared.events import STREAM_LOCK
 from shared.keys import Scope, create_key
 from tests.chaos.drill import World, drill
-from tests.chaos.scene import Scene, a_scene
+from tests.chaos.scene import Scene, a_scene, await_begin
 from tests.chaos.stack import wait_until
 
 
@@ -72,11 +72,13 @@ def two_schedulers(scene: Scene) -> Iterator[None]:
     alone = replace(scene.drill, schedulers=1)
     epoch = scene.simulator.world.epoch
     with a_scene(alone, scene.seed, scene.databases, epoch=epoch) as other:
-        time.sleep(12)
+        await_begin(other)
+        before = (scene.asked(), other.asked())
+        time.sleep(14)
+        ratio = (scene.asked() - before[0]) / max(1, other.asked() - before[1])
         yield
         wait_until(other.is_settled, seconds=60)
         mine, others = (tables(each) for each in (scene, other))
-        ratio = scene.asked() / max(1, other.asked())
     differing = len(mine ^ others)
     scene.figures |= {"differing rows": differing, "calls to calls of one": ratio}
     scene.expect(differing == 0, f"{differing} rows differ from what one scheduler collects")

@@ -63,6 +63,10 @@ class Fields:
             return None
         return clean(value, cap)
 
+    def says(self, key: str) -> bool:
+        """Whether there is anything under this key, readable or not."""
+        return self._values.get(key) is not None
+
     def whole(self, key: str, *, smallest: int = 0, largest: int = _LARGEST) -> int | None:
         """A whole number within bounds that the database can hold."""
         value = self._values.get(key)

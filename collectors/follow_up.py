@@ -15,7 +15,8 @@ JOBS_WINDOW = timedelta(days=1)
 """Jobs are fetched when an attempt finishes; of what finished earlier only on request, to spare the budget."""
 
 GIVEN_UP_FOR = timedelta(days=1)
-"""A build or attempt that the provider no longer shows is asked for again after this long."""
+"""A build or attempt that the provider no longer shows is asked for again a minute later, then ever more rarely; this is
+the longest wait."""
 
 MOST = 200
 MOST_OPEN = 5000
@@ -50,8 +51,8 @@ class FollowUp:
 
 _GIVEN_UP = """
     EXISTS (SELECT FROM quarantine q
-            WHERE q.source_id = :source AND q.kind = {kind} AND q.last_seen_at > :given_up_before
-              AND q.external_id = {name})
+            WHERE q.source_id = :source AND q.kind = {kind} AND q.external_id = {name}
+              AND q.last_seen_at > :now - least(:longest, interval '1 minute' * power(4, least(q.seen, 9) - 1)))
 """
 
 _OPEN = text(f"""
@@ -100,7 +101,8 @@ def follow_ups(
         "source": source_id,
         "seen": list(seen),
         "most": min(most, MOST),
-        "given_up_before": now - GIVEN_UP_FOR,
+        "now": now,
+        "longest": GIVEN_UP_FOR,
         "jobs_since": now - JOBS_WINDOW,
     }
     if most <= 0:

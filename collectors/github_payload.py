@@ -25,6 +25,16 @@ def parse_runs(payload: object, host: str, *, default_branch: str | None = None)
     )
 
 
+def read_attempt(fields: Fields) -> int | None:
+    """Which attempt a run or a job is of: the first where nothing says so (before 2021), None where it makes no sense.
+
+    A guess would put one attempt's verdict on another.
+    """
+    if not fields.says("run_attempt"):
+        return 1
+    return fields.whole("run_attempt", smallest=1, largest=_LARGEST_INTEGER)
+
+
 def parse_run(payload: object, host: str, *, default_branch: str | None = None) -> Observation | Unreadable:
     """A run, from a list, `/runs/{id}`, `/attempts/{n}` or a `workflow_run` webhook; `host` is where links may lead.
 
@@ -37,8 +47,15 @@ def parse_run(payload: object, host: str, *, default_branch: str | None = None) 
     repository_id = run.inside("repository").identifier("id")
     started_at, updated_at = run.instant("run_started_at"), run.instant("updated_at")
     queued_at = run.instant("created_at") or started_at or updated_at
-    if external_id is None or workflow_id is None or repository_id is None or queued_at is None:
-        named = {"id": external_id, "workflow_id": workflow_id, "repository.id": repository_id, "created_at": queued_at}
+    attempt = read_attempt(run)
+    if external_id is None or workflow_id is None or repository_id is None or queued_at is None or attempt is None:
+        named = {
+            "id": external_id,
+            "workflow_id": workflow_id,
+            "repository.id": repository_id,
+            "created_at": queued_at,
+            "run_attempt": attempt,
+        }
         missing = ", ".join(name for name, value in named.items() if value is None)
         return Unreadable(kind="run", external_id=external_id, reason=f"a run without a usable {missing}")
     standing = read_standing(run)
@@ -52,7 +69,7 @@ def parse_run(payload: object, host: str, *, default_branch: str | None = None) 
         is_finished=standing.is_finished,
         merge_key=finished_first(standing.is_finished, updated_at or queued_at, standing.status),
         queued_at=queued_at,
-        attempt=run.whole("run_attempt", smallest=1, largest=_LARGEST_INTEGER) or 1,
+        attempt=attempt,
         number=run.whole("run_number"),
         started_at=None if standing.status in _NEVER_STARTED else started_at or queued_at,
         is_finish_guessed=True,

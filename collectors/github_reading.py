@@ -1,7 +1,7 @@
 """Any payload of GitHub's, webhook or API, told apart: builds, jobs, neither (with the reason) or unreadable."""
 
 from collectors.fields import Fields
-from collectors.github_payload import parse_job, parse_run, parse_runs
+from collectors.github_payload import parse_job, parse_run, parse_runs, read_attempt
 from collectors.reading import JobOfBuild, Reading, gathered, joined
 from shared.observation import Unreadable
 
@@ -79,7 +79,8 @@ def _of_job(payload: object, host: str, repository_id: str | None) -> JobOfBuild
     run_id, job = fields.identifier("run_id"), parse_job(payload, host)
     if isinstance(job, Unreadable):
         return job
-    if run_id is None:
-        return Unreadable(kind="job", external_id=job.external_id, reason="a job without a usable run_id")
-    attempt = fields.whole("run_attempt", smallest=1) or 1
+    attempt = read_attempt(fields)
+    if run_id is None or attempt is None:
+        missing = "run_id" if run_id is None else "run_attempt"
+        return Unreadable(kind="job", external_id=job.external_id, reason=f"a job without a usable {missing}")
     return JobOfBuild(build_external_id=run_id, attempt=attempt, repository_external_id=repository_id, job=job)

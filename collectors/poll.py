@@ -327,7 +327,7 @@ def _resting_words(claim: Claim, standing: credentials.Standing, until: datetime
 def _follow(collector: BaseCollector[Any], held: HeldSource, progress: Progress, follow_up: FollowUp) -> bool:
     """Read one build by id; False when the provider could not answer for it, which does not stop the others.
 
-    One that it no longer shows, or shows as nonsense, is noted and left alone for a day.
+    One that it no longer shows, or shows as nonsense, is noted and left alone for a while.
     """
     try:
         builds = _observed(collector, progress, follow_up)

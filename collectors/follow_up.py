@@ -15,8 +15,7 @@ JOBS_WINDOW = timedelta(days=1)
 """Jobs are fetched when an attempt finishes; of what finished earlier only on request, to spare the budget."""
 
 GIVEN_UP_FOR = timedelta(days=1)
-"""A build or attempt that the provider no longer shows is asked for again a minute later, then ever more rarely; this is
-the longest wait."""
+"""The longest wait for what the provider no longer shows; it is asked for again after a minute, then ever more rarely."""
 
 MOST = 200
 MOST_OPEN = 5000

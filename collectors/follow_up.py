@@ -15,7 +15,7 @@ JOBS_WINDOW = timedelta(days=1)
 """Jobs are fetched when an attempt finishes; of what finished earlier only on request, to spare the budget."""
 
 GIVEN_UP_FOR = timedelta(days=1)
-"""The longest wait for what the provider no longer shows; it is asked for again after a minute, then ever more rarely."""
+"""The longest wait for what the provider no longer shows; the first is a minute, each next one longer."""
 
 MOST = 200
 MOST_OPEN = 5000

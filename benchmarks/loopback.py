@@ -89,7 +89,7 @@ class Watching:
     def __init__(self, engine: Engine, providers: Sequence[ProviderSettings]) -> None:
         self._engine = engine
         self._names = [provider.name for provider in providers]
-        self._poller = Poller(engine, providers, COLLECTORS, (), floor_seconds=0)
+        self._poller = Poller(engine, providers, COLLECTORS, (), floor_seconds=1)
         self._pool = ThreadPoolExecutor(WORKERS)
         with Session(engine) as session, session.begin():
             sources.sync(session, Config(providers=tuple(providers)), utc_now())

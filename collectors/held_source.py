@@ -43,10 +43,11 @@ class HeldSource:
 
         Raises RateLimited if the credential has to rest.
         """
-        with self.transaction(is_synced=False) as session:
+        with Session(self._engine) as session, session.begin():
+            limit_waiting(session, is_synced=False)
+            standing = leases.renew_and_ask(session, self._held, credential)
             if self._held.lane is not None:
                 credentials.keep(session, self._held.lane, self._held.owner)
-            standing = credentials.standing(session, credential)
         until = standing.resting_until(utc_now())
         if until is not None:
             raise RateLimited(f"{self._held.instance} is left alone until {until:%H:%M:%SZ}", until)
@@ -139,10 +140,10 @@ class HeldSource:
             )
 
     @contextmanager
-    def transaction(self, *, is_synced: bool = True) -> Iterator[Session]:
+    def transaction(self) -> Iterator[Session]:
         """A short transaction in which the source is ours; it must not outlast a network call."""
         with Session(self._engine) as session, session.begin():
-            limit_waiting(session, is_synced=is_synced)
+            limit_waiting(session)
             leases.renew(session, self._held)
             yield session
 

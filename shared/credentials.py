@@ -1,13 +1,16 @@
 """What a provider said about a credential: requests left and pauses, by fingerprint, for every process to see."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.errors import LeaseLost
 from shared.http.rate_limit import Budget
+from shared.rows import rows
 
 ANONYMOUS = "anonymous"
 LEASE_SECONDS = 60
@@ -55,10 +58,9 @@ _REFUSE = text("""
     SET blocked_until = excluded.blocked_until, is_rejected = true, updated_at = excluded.updated_at
 """)
 
-_STANDING = text("""
-    SELECT request_limit, remaining, reset_at, window_seconds, blocked_until, is_rejected
-    FROM credentials WHERE fingerprint = :it
-""")
+STANDING_COLUMNS = "c.request_limit, c.remaining, c.reset_at, c.window_seconds, c.blocked_until, c.is_rejected"
+
+_STANDING = f"SELECT {STANDING_COLUMNS} FROM credentials c WHERE c.fingerprint = :it"
 
 # Writes nothing unless a source of the instance is due: every tick of every process asks.
 _HOLD = text("""
@@ -156,10 +158,13 @@ def refuse(session: Session, name: str, instance_id: int, seconds: float) -> Non
 
 def standing(session: Session, name: str) -> Standing:
     """How the credential stands; empty when it was never used."""
-    row = session.execute(_STANDING, {"it": name}).one_or_none()
-    if row is None:
-        return Standing()
+    found = rows(session, _STANDING, {"it": name})
+    return standing_in(found[0]) if found else Standing()
+
+
+def standing_in(row: Mapping[str, Any]) -> Standing:
+    """How a credential stands by a row of `STANDING_COLUMNS`; all of them are null where it was never used."""
     budget = None
-    if row.remaining is not None:
-        budget = Budget(row.request_limit, row.remaining, row.reset_at, row.window_seconds or 3600)
-    return Standing(budget, row.blocked_until, row.is_rejected)
+    if row["remaining"] is not None:
+        budget = Budget(row["request_limit"], row["remaining"], row["reset_at"], row["window_seconds"] or 3600)
+    return Standing(budget, row["blocked_until"], bool(row["is_rejected"]))

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from shared import credentials
 from shared.collector_errors import ErrorKind
+from shared.credentials import STANDING_COLUMNS, Standing, standing_in
 from shared.errors import LeaseLost
 from shared.rows import rows
 
@@ -81,6 +82,11 @@ _RENEW = """
     RETURNING id
 """
 
+_RENEW_AND_ASK = f"""
+    WITH kept AS ({_RENEW})
+    SELECT {STANDING_COLUMNS} FROM kept LEFT JOIN credentials c ON c.fingerprint = :credential
+"""
+
 _RELEASE = text("""
     UPDATE sources
     SET lease_owner = NULL, lease_until = NULL, interval_seconds = :interval, interval_reason = :interval_reason,
@@ -119,9 +125,24 @@ def renew(session: Session, held: Claim) -> None:
     Called first in every transaction that writes for a poll: the row stays locked until the commit, so nobody can claim
     the source in between, and a holder that slept past its lease can write nothing.
     """
-    given = {"source": held.source_id, "fence": held.fence, "seconds": LEASE_SECONDS}
-    if not rows(session, _RENEW, given):
-        raise LeaseLost(f"{held.instance}:{held.scope} is polled by another process now")
+    if not rows(session, _RENEW, _lease(held)):
+        raise _lost(held)
+
+
+def renew_and_ask(session: Session, held: Claim, credential: str) -> Standing:
+    """Renew, and say how the credential stands: what is done before every request, in one statement."""
+    found = rows(session, _RENEW_AND_ASK, _lease(held) | {"credential": credential})
+    if not found:
+        raise _lost(held)
+    return standing_in(found[0])
+
+
+def _lease(held: Claim) -> dict[str, object]:
+    return {"source": held.source_id, "fence": held.fence, "seconds": LEASE_SECONDS}
+
+
+def _lost(held: Claim) -> LeaseLost:
+    return LeaseLost(f"{held.instance}:{held.scope} is polled by another process now")
 
 
 def release(session: Session, held: Claim, outcome: Outcome, cursor_json: str | None) -> None:
@@ -141,7 +162,7 @@ def release(session: Session, held: Claim, outcome: Outcome, cursor_json: str | 
         },
     )
     if released is None:
-        raise LeaseLost(f"{held.instance}:{held.scope} is polled by another process now")
+        raise _lost(held)
 
 
 def abandon(session: Session, owner: str) -> int:

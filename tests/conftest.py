@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import tenacity
 from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.orm import Session
 
@@ -70,7 +71,14 @@ class Databases:
     def clone(self) -> str:
         return self.create(uuid.uuid4().hex[:8], self.template)
 
+    @tenacity.retry(
+        retry=tenacity.retry_if_exception_type((psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectInUse)),
+        stop=tenacity.stop_after_delay(20),
+        wait=tenacity.wait_fixed(0.2),
+        reraise=True,
+    )
     def drop(self, url: str) -> None:
+        """Drop a database with whoever is connected; an autovacuum worker in it cannot be thrown out, but ends."""
         self._execute(f"DROP DATABASE IF EXISTS {make_url(url).database} WITH (FORCE)")
 
     def _execute(self, statement: str) -> None:

@@ -6,7 +6,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -149,7 +149,8 @@ def test_the_watchdog_ends_a_process_whose_database_connection_hangs(
             assert eventually(lambda: freeze(database_url, frozen) and not scheduler.is_alive())
         finally:
             for pid in frozen:
-                os.kill(pid, signal.SIGCONT)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     assert scheduler.exitcode == 70
 
@@ -160,7 +161,8 @@ def freeze(url: str, frozen: set[int]) -> bool:
                   WHERE application_name = 'observatory scheduler' AND datname = current_database()"""
     fresh = {int(str(pid)) for (pid,) in ask(url, backends)} - frozen
     for pid in fresh:
-        os.kill(pid, signal.SIGSTOP)
+        with suppress(ProcessLookupError):  # its connection was closed meanwhile
+            os.kill(pid, signal.SIGSTOP)
     frozen |= fresh
     return frozen != set()
 

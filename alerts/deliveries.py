@@ -47,13 +47,22 @@ _IS_DUE = """
     (d.state = 'pending' AND d.next_try_at <= :now OR d.state = 'sending' AND d.lease_until < clock_timestamp())
 """
 
+
+def _branch_of(build: str) -> str:
+    """A build's branch in SQL; one without is of its pipeline's default branch, as the planner reads it."""
+    return f"""coalesce({build}.branch, (
+        SELECT coalesce(p.default_branch, r.default_branch, '')
+        FROM pipelines p LEFT JOIN repositories r ON r.id = p.repository_id WHERE p.id = {build}.pipeline_id
+    ))"""
+
+
 # Messages about one pipeline and branch go out in the log's order, so that the last one in the channel is the truth:
 # a recovery waits until its failure is settled. Other messages wait for neither. What waits is ranked once, not once a
 # row (a storm has thousands), and a few candidates are enough for as many workers as claim at the same moment.
 _CLAIM = text(f"""
     WITH waiting AS MATERIALIZED (
         SELECT d.id, d.event_pos, {_IS_DUE} AS is_due,
-               row_number() OVER (PARTITION BY b.pipeline_id, b.branch ORDER BY d.event_pos) AS place
+               row_number() OVER (PARTITION BY b.pipeline_id, {_branch_of("b")} ORDER BY d.event_pos) AS place
         FROM deliveries d JOIN builds b ON b.id = d.build_id
         WHERE d.receiver = :receiver AND d.state IN ('pending', 'sending')
     ),
@@ -89,10 +98,10 @@ _EXPIRE_ORPHANS = text("""
 """)
 
 # The failure a recovery belongs to is the last one planned for the same receiver, pipeline and branch before it.
-_WAS_BREAK_SENT = text("""
+_WAS_BREAK_SENT = text(f"""
     SELECT e.state = 'sent' FROM deliveries d JOIN builds b ON b.id = d.build_id
     JOIN deliveries e ON e.receiver = d.receiver AND e.event_pos < d.event_pos AND e.kind = 'broke'
-    JOIN builds f ON f.id = e.build_id AND f.pipeline_id = b.pipeline_id AND f.branch = b.branch
+    JOIN builds f ON f.id = e.build_id AND f.pipeline_id = b.pipeline_id AND {_branch_of("f")} = {_branch_of("b")}
     WHERE d.id = :id ORDER BY e.event_pos DESC LIMIT 1
 """)
 

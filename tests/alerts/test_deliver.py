@@ -72,6 +72,17 @@ def test_a_break_and_its_fix_arrive_in_order_and_only_once(channel: Channel, sla
     assert channel.rows("state", "tries", "last_error", "lease_until") == [("sent", 1, None, None)] * 2
 
 
+@pytest.mark.parametrize("branches", [(None, None), ("main", None), (None, "main")])
+def test_a_build_without_a_branch_is_of_the_default_one(
+    channel: Channel, slack: SlackStand, branches: tuple[str | None, str | None]
+) -> None:
+    channel.finish("failed", 1, branch=branches[0])
+    channel.finish("succeeded", 2, branch=branches[1])
+
+    assert channel.deliver() == Delivered(sent=2)
+    assert [title.removesuffix(" on main") for title in slack.titles] == ["acme/web ci broke", "acme/web ci is fixed"]
+
+
 def test_what_could_not_be_taken_is_tried_again_and_says_so(channel: Channel, slack: SlackStand) -> None:
     channel.finish("failed")
     slack.say(Said(500, "rollup_error"))

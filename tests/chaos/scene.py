@@ -64,6 +64,11 @@ class Scene:
         """Wait for a seeded while."""
         time.sleep(self.dice.uniform(shortest, longest))
 
+    def last(self, least: float, most: float, is_enough: Callable[[], bool]) -> None:
+        """Let a fault last `least` seconds, and on a slow machine up to `most` until it has hit often enough."""
+        time.sleep(least)
+        wait_until(is_enough, seconds=most - least)
+
     def rows(self, statement: str, **given: object) -> list[Any]:
         """What a statement of the drill's own finds."""
         with self.database.connect() as connection:

@@ -10,7 +10,7 @@ from tests.chaos.pool import Task, running, verdict_of
 from tests.chaos.run import Verdict
 
 SEED = 7
-JOBS = 4
+JOBS = 3
 SMOKE = [Task(name, SEED) for name in sorted(DRILLS) if DRILLS[name].is_smoke]
 
 

@@ -14,27 +14,33 @@ from tests.chaos.scene import Scene
 
 @drill("F34", "the reply to a commit is lost", is_proxied=True, is_smoke=True)
 def lost_commit_replies(scene: Scene) -> Iterator[None]:
-    assert scene.proxy is not None
+    proxy = scene.proxy
+    assert proxy is not None
     for _ in range(12):
-        scene.proxy.manner.lost_commits = scene.dice.randint(1, 2)
+        proxy.manner.lost_commits = scene.dice.randint(1, 2)
         scene.nap(0.6, 1.4)
-    scene.proxy.manner.lost_commits = 0
-    scene.figures["lost replies"] = scene.proxy.lost_replies
+    scene.last(0, 30, lambda: proxy.lost_replies >= 5)
+    proxy.manner.lost_commits = 0
+    scene.figures["lost replies"] = proxy.lost_replies
     yield
-    scene.expect(scene.proxy.lost_replies >= 5, "too few replies were lost for the drill to say anything")
+    scene.expect(proxy.lost_replies >= 5, "too few replies were lost for the drill to say anything")
 
 
-@drill("F36", "deadlocks and serialization failures at random", is_smoke=True)
+@drill("F36", "deadlocks and serialization failures at random", is_smoke=True, world=World(runs=100, seconds=40))
 def aborted_transactions(scene: Scene) -> Iterator[None]:
     scene.execute("CREATE SEQUENCE chaos_aborts")
     scene.execute(_ABORT)
     scene.execute(_ABORTED)
-    time.sleep(14)
+    scene.last(14, 60, lambda: _aborts(scene) >= 5)
     scene.execute("DROP TRIGGER chaos_abort ON events")
-    aborts = scene.rows("SELECT last_value AS n FROM chaos_aborts")[0].n
-    scene.figures["aborts"] = aborts
+    aborts = scene.figures["aborts"] = _aborts(scene)
     yield
     scene.expect(aborts >= 5, "too few transactions were aborted for the drill to say anything")
+
+
+def _aborts(scene: Scene) -> int:
+    (row,) = scene.rows("SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS n FROM chaos_aborts")
+    return int(row.n)
 
 
 _ABORT = """
@@ -75,7 +81,7 @@ def deaf_listener(scene: Scene) -> Iterator[None]:
 def _lag(scene: Scene, seconds: float) -> float:
     """The slowest delivery of so many seconds, of events enough to say something."""
     began, first = time.time(), _head(scene)
-    time.sleep(seconds)
+    scene.last(seconds, 30, lambda: _head(scene) - first >= 3)
     lag = slowest_delivery(scene, began, time.time() - 3)
     scene.figures |= {"events meanwhile": _head(scene) - first, "slowest delivery": lag}
     scene.expect(_head(scene) - first >= 3, "too little happened meanwhile for the drill to say anything")

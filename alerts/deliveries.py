@@ -49,7 +49,10 @@ _IS_DUE = """
 
 
 def _branch_of(build: str) -> str:
-    """A build's branch in SQL; one without is of its pipeline's default branch, as the planner reads it."""
+    """A build's branch in SQL; one without is of its pipeline's default branch, as the planner reads it.
+
+    Only for deliveries that an older version planned; an incident knows its branch.
+    """
     return f"""coalesce({build}.branch, (
         SELECT coalesce(p.default_branch, r.default_branch, '')
         FROM pipelines p LEFT JOIN repositories r ON r.id = p.repository_id WHERE p.id = {build}.pipeline_id
@@ -62,8 +65,10 @@ def _branch_of(build: str) -> str:
 _CLAIM = text(f"""
     WITH waiting AS MATERIALIZED (
         SELECT d.id, d.event_pos, {_IS_DUE} AS is_due,
-               row_number() OVER (PARTITION BY b.pipeline_id, {_branch_of("b")} ORDER BY d.event_pos) AS place
-        FROM deliveries d JOIN builds b ON b.id = d.build_id
+               row_number() OVER (
+                   PARTITION BY b.pipeline_id, coalesce(i.branch, {_branch_of("b")}) ORDER BY d.event_pos
+               ) AS place
+        FROM deliveries d JOIN builds b ON b.id = d.build_id LEFT JOIN incidents i ON i.id = d.incident_id
         WHERE d.receiver = :receiver AND d.state IN ('pending', 'sending')
     ),
     candidates AS MATERIALIZED (
@@ -97,12 +102,18 @@ _EXPIRE_ORPHANS = text("""
     RETURNING d.id, d.receiver, d.event_pos
 """)
 
-# The failure a recovery belongs to is the last one planned for the same receiver, pipeline and branch before it.
+# The failure a recovery belongs to is the last one of its incident that was planned for the same receiver before it.
+# What an older version planned knows no incident; there the pipeline and the branch say so.
 _WAS_BREAK_SENT = text(f"""
-    SELECT e.state = 'sent' FROM deliveries d JOIN builds b ON b.id = d.build_id
+    SELECT e.state = 'sent' FROM deliveries d
     JOIN deliveries e ON e.receiver = d.receiver AND e.event_pos < d.event_pos AND e.kind = 'broke'
-    JOIN builds f ON f.id = e.build_id AND f.pipeline_id = b.pipeline_id AND {_branch_of("f")} = {_branch_of("b")}
-    WHERE d.id = :id ORDER BY e.event_pos DESC LIMIT 1
+    WHERE d.id = :id AND CASE
+        WHEN d.incident_id IS NOT NULL AND e.incident_id IS NOT NULL THEN e.incident_id = d.incident_id
+        ELSE EXISTS (
+            SELECT FROM builds b JOIN builds f ON f.pipeline_id = b.pipeline_id
+            WHERE b.id = d.build_id AND f.id = e.build_id AND {_branch_of("f")} = {_branch_of("b")}
+        ) END
+    ORDER BY e.event_pos DESC LIMIT 1
 """)
 
 

@@ -1,7 +1,7 @@
-"""Events -> deliveries, each event exactly once: read past the cursor, fold, write, move the cursor, one commit."""
+"""Events -> incidents and deliveries, each event exactly once: read past the cursor, fold, write, one commit."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -9,10 +9,12 @@ import structlog
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
+from alerts.incidents import Change, Incident, Standing, follow
 from alerts.message import Kind
-from alerts.plan_read import Key, Logged, message_of, read_events, read_verdicts
-from alerts.plan_write import News, write_deliveries, write_verdicts
-from alerts.verdicts import STALE, Decision, Verdict, fold
+from alerts.plan_read import Key, Logged, message_of, read_events, read_standings
+from alerts.plan_write import News, append_changes, write_deliveries, write_incidents, write_verdicts
+from alerts.verdicts import STALE, Decision, fold
+from shared.reading import plan_by_values
 
 log = structlog.get_logger()
 
@@ -42,10 +44,16 @@ _MOVE_CURSOR = text("UPDATE cursors SET pos = :pos WHERE name = 'alerts'")
 
 @dataclass(frozen=True)
 class Folded:
-    """What a batch of events comes to: what is told, which verdicts changed, how often each decision was taken."""
+    """What a batch of events comes to.
+
+    What is told, how the branches stand whose verdict changed, the incidents as they are at the end (by id, new ones
+    negative), every change of theirs in order, and how often each decision was taken.
+    """
 
     news: list[News] = field(default_factory=list)
-    changed: dict[Key, Verdict] = field(default_factory=dict)
+    changed: dict[Key, Standing] = field(default_factory=dict)
+    incidents: dict[int, Incident] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
     decisions: Counter[Decision] = field(default_factory=Counter)
 
 
@@ -61,44 +69,66 @@ def catch_up(engine: Engine, receivers: Collection[str], now: datetime) -> int:
 
 
 def plan_deliveries(session: Session, receivers: Collection[str], now: datetime) -> int:
-    """Plan what the next events of the log mean for the receivers of these names; the caller commits.
+    """Plan what the next events of the log mean for the incidents and for the receivers of these names.
 
-    Returns how many events were read; fewer than BATCH means that the end of the log is reached. The number of
-    statements does not depend on what the batch holds. Without receivers the verdicts are kept all the same, as told
-    to nobody.
+    The caller commits at once: the last thing done here may be an event of the log. Returns how many events were read;
+    fewer than BATCH means that the end of the log is reached. The number of statements does not depend on what the
+    batch holds. Without receivers verdicts and incidents are kept all the same, as told to nobody.
     """
     after = session.scalar(_LOCK_CURSOR)
     if after is None:
         session.execute(_START_CURSOR)
         return 0
     logged, events, head = read_events(session, after, BATCH)
-    if not events:
+    if head <= after:
         return 0
-    verdicts = read_verdicts(session, (each.key for each in logged))
-    folded = fold_all(verdicts, logged, now, is_anyone_told=bool(receivers))
-    if folded.changed:
-        write_verdicts(session, folded.changed)
-    if folded.news and receivers:
-        write_deliveries(session, folded.news, receivers, now)
-    session.execute(_MOVE_CURSOR, {"pos": head})
+    # A plan made while there were few incidents would be kept, and would read all of them once there are many.
+    plan_by_values(session)
+    folded = fold_all(read_standings(session, logged), logged, now, is_anyone_told=bool(receivers))
+    written = _write(session, folded, receivers, now)
+    session.execute(_MOVE_CURSOR, {"pos": _past_own(head, written)})
     _log_plan(folded, events, head)
     return events
 
 
-def fold_all(verdicts: dict[Key, Verdict], logged: Iterable[Logged], now: datetime, *, is_anyone_told: bool) -> Folded:
-    """Fold every event in the log's order over the verdicts known so far."""
-    folded, current = Folded(), dict(verdicts)
+def _write(session: Session, folded: Folded, receivers: Collection[str], now: datetime) -> Sequence[int]:
+    """Store what was folded; returns the positions of the events that tell of the incidents."""
+    ids = write_incidents(session, folded.incidents.values()) if folded.incidents else {}
+    if folded.changed:
+        write_verdicts(session, folded.changed, ids)
+    if folded.news and receivers:
+        write_deliveries(session, folded.news, receivers, ids, now)
+    return append_changes(session, folded.changes, ids) if folded.changes else []
+
+
+def _past_own(head: int, written: Sequence[int]) -> int:
+    """How far the log is read: over our own events, too, where nobody's stand between what we read and them."""
+    return max(written) if written and min(written) == head + 1 else head
+
+
+def fold_all(
+    standings: Mapping[Key, Standing], logged: Iterable[Logged], now: datetime, *, is_anyone_told: bool
+) -> Folded:
+    """Fold every event in the log's order over what is known of the branches so far."""
+    folded, current = Folded(), dict(standings)
     for each in logged:
         before = current.get(each.key)
-        after, decision = fold(before, each.transition, now)
+        last = None if before is None else before.verdict
+        verdict, decision = fold(last, each.transition, now)
         folded.decisions[decision] += 1
-        if after is None or after == before:
+        if verdict is None or verdict == last:
             continue
-        current[each.key] = folded.changed[each.key] = after if is_anyone_told else replace(after, is_announced=False)
+        if not is_anyone_told:
+            verdict = replace(verdict, is_announced=False)
+        after, change = follow(before, each.transition, verdict, each.place, new_id=-1 - len(folded.incidents))
+        current[each.key] = folded.changed[each.key] = after
+        if change is not None:
+            folded.incidents[change.incident.id] = change.incident
+            folded.changes.append(change)
         if decision in _TOLD:
             kind, too_late = _TOLD[decision]
-            broken_since = before.since if kind is Kind.FIXED and before is not None else after.since
-            folded.news.append(News(each.pos, message_of(each, kind, broken_since), too_late))
+            broken_since = last.since if kind is Kind.FIXED and last is not None else verdict.since
+            folded.news.append(News(each.pos, message_of(each, kind, broken_since), after.incident, too_late))
     return folded
 
 
@@ -108,4 +138,4 @@ def _log_plan(folded: Folded, events: int, head: int) -> None:
             log.warning("expired", event_pos=each.pos, build_id=each.message.build_id, reason=each.too_late)
     if folded.decisions:
         counts = {decision.value: count for decision, count in folded.decisions.items()}
-        log.info("planned", events=events, head=head, **counts)
+        log.info("planned", events=events, head=head, incidents=len(folded.incidents), **counts)

@@ -13,6 +13,7 @@ from api import (
     envelope,
     errors,
     health,
+    incidents,
     log_text,
     logs,
     metrics,
@@ -54,6 +55,7 @@ SETTINGS = {
 BLUEPRINTS = (
     builds.blueprint,
     changes.blueprint,
+    incidents.blueprint,
     logs.blueprint,
     pipelines.blueprint,
     metrics.blueprint,

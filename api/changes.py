@@ -13,21 +13,12 @@ from api.principal import Permission
 from api.problems import not_found
 from api.schemas import NoQuery, about
 from api.services import read
-from api.shapes import FreshAnswerSchema, Shape, flag_field, instant_field, integer_field, text_field
+from api.shapes import CommitSchema, FreshAnswerSchema, flag_field, integer_field, text_field
 from shared.queries import build_objects
 from shared.ranges import changes_of
 from shared.scope import Scope
 
 blueprint = ApiBlueprint("changes", __name__, url_prefix="/api/builds", description="What a build built anew")
-
-
-class CommitSchema(Shape):
-    """A commit."""
-
-    sha = text_field("in full", is_known=True)
-    author = text_field("as the commit says")
-    message = text_field("whole")
-    committed_at = instant_field("by the committer's clock")
 
 
 class BuildChangesSchema(FreshAnswerSchema):

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from api.subscription import Facts
 from shared.models import Event
@@ -13,77 +13,79 @@ from shared.wire import encode
 MAX_EVENTS = 10_000
 MAX_BYTES = 24 * 1024 * 1024
 
-# Rough weight of an entry beside its bytes: objects, the deque's slot, a share of the build's dictionary.
+# Rough weight of an entry beside its bytes: objects, the deque's slot, a share of its subject's dictionary.
 OVERHEAD_BYTES = 1_000
+
+Subject = tuple[str, int]
+"""What an event is about: its kind and our id of it."""
 
 
 @dataclass(slots=True)
-class ShownBuild:
-    """A build as it stands: its JSON and what filters ask about. All entries of one build share the newest."""
+class Shown:
+    """A build or an incident as it stands: its JSON and what filters ask about. All its entries share the newest."""
 
     json: bytes
     facts: Facts
+    subject: Subject | None = None
     entries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event, ready to be sent: only `prev_pos` and the build as it stands are put in at the last moment."""
+    """One event, ready to be sent: only `prev_pos` and its subject as it stands are put in at the last moment."""
 
     pos: int
     is_backfill: bool
     head: bytes
     middle: bytes
     tail: bytes
-    build: ShownBuild
+    shown: Shown
 
     def message(self, prev_pos: int) -> bytes:
         """The JSON for a subscription whose last position was `prev_pos`."""
-        return b"".join((self.head, b"%d" % prev_pos, self.middle, self.build.json, self.tail))
+        return b"".join((self.head, b"%d" % prev_pos, self.middle, self.shown.json, self.tail))
 
     @property
     def weight(self) -> int:
-        """About how many bytes of memory it takes, without its build."""
+        """About how many bytes of memory it takes, without what is shown of its subject."""
         return len(self.head) + len(self.middle) + len(self.tail) + OVERHEAD_BYTES
 
 
-NO_BUILD = ShownBuild(b"null", {})
-"""For an event whose build was deleted since."""
+GONE = Shown(b"null", {})
+"""For an event whose subject was deleted since."""
 
-NOT_A_BUILD = ShownBuild(b"", {})
-"""For an event that is about something else: it shows none, and no filter passes it that asks for anything."""
+NOTHING = Shown(b"", {})
+"""For an event about something of which nothing is shown: no filter passes it that asks for anything."""
 
 
-def show(build: Row) -> ShownBuild:
-    """A build object as the stream shows it."""
-    facts = {key: build[key] for key in ("provider", "instance", "project", "repository", "branch", "pipeline_id")}
+def show(subject: Subject, row: Row) -> Shown:
+    """A build or an incident as the stream shows it."""
+    facts = {key: row[key] for key in ("provider", "instance", "project", "repository", "branch", "pipeline_id")}
+    if subject[0] == "build":
+        facts["build_id"] = row["id"]
     # A copy: orjson leaves its answer in a buffer of 4 KB, and this one is kept.
-    json = memoryview(encode(build)).tobytes()
-    return ShownBuild(json, {**facts, "build_id": build["id"]})
+    return Shown(memoryview(encode(row)).tobytes(), facts, subject)
 
 
-def make_entry(event: Event, row: Row | None, build: ShownBuild) -> Entry:
-    """Serialise an event about a build around the places of `prev_pos` and of the build."""
-    kind = "complete" if _is_finished(event, row) else "status"
-    middle = {
+def make_build_entry(event: Event, row: Row | None, shown: Shown) -> Entry:
+    """Serialise an event about a build."""
+    about = {
         "subject_kind": event.subject_kind,
         "build_id": event.subject_id,
         "attempt": event.attempt,
         "is_superseded": event.is_superseded,
     }
-    tail = {"from_status": event.from_status, "to_status": event.to_status, "at": event.at}
-    return Entry(
-        pos=event.pos,
-        is_backfill=event.is_backfill,
-        head=b'{"type":"%s","pos":%d,"prev_pos":' % (kind.encode(), event.pos),
-        middle=b"," + encode(middle)[1:-1] + b',"data":{"build":',
-        tail=b"," + encode(tail)[1:] + b"}",
-        build=build,
-    )
+    return _entry_showing("build", event, "complete" if _is_finished(event, row) else "status", about, shown)
+
+
+def make_incident_entry(event: Event, shown: Shown) -> Entry:
+    """Serialise an event about an incident."""
+    about = {"subject_kind": event.subject_kind, "incident_id": event.subject_id}
+    return _entry_showing("incident", event, "incident", about, shown)
 
 
 def make_other_entry(event: Event) -> Entry:
-    """Serialise an event that is not about a build, around the place of `prev_pos`."""
+    """Serialise an event about anything else, around the place of `prev_pos`."""
     data = {"from_status": event.from_status, "to_status": event.to_status, "at": event.at} | (event.data or {})
     middle = {"subject_kind": event.subject_kind, "subject_id": event.subject_id, "data": data}
     return Entry(
@@ -92,7 +94,20 @@ def make_other_entry(event: Event) -> Entry:
         head=b'{"type":"status","pos":%d,"prev_pos":' % event.pos,
         middle=b"," + encode(middle)[1:],
         tail=b"",
-        build=NOT_A_BUILD,
+        shown=NOTHING,
+    )
+
+
+def _entry_showing(name: str, event: Event, kind: str, about: dict[str, object], shown: Shown) -> Entry:
+    """Serialise an event around the places of `prev_pos` and of its subject, which `data` has under this name."""
+    tail = {"from_status": event.from_status, "to_status": event.to_status, "at": event.at}
+    return Entry(
+        pos=event.pos,
+        is_backfill=event.is_backfill,
+        head=b'{"type":"%s","pos":%d,"prev_pos":' % (kind.encode(), event.pos),
+        middle=b"," + encode(about)[1:-1] + b',"data":{"%s":' % name.encode(),
+        tail=b"," + encode(tail)[1:] + b"}",
+        shown=shown,
     )
 
 
@@ -105,17 +120,21 @@ def _is_finished(event: Event, row: Row | None) -> bool:
     return row is not None and row["attempt"] == event.attempt and row["finished_at"] is not None
 
 
-def make_entries(events: Iterable[Event], rows: Mapping[int, Row]) -> list[Entry]:
-    """Entries of a page of the log; entries of the same build share what is shown of it."""
-    shown = {build_id: show(row) for build_id, row in rows.items()}
-    entries = []
-    for event in events:
-        if event.subject_kind == "build":
-            build = shown.get(event.subject_id, NO_BUILD)
-            entries.append(make_entry(event, rows.get(event.subject_id), build))
-        else:
-            entries.append(make_other_entry(event))
-    return entries
+def make_entries(events: Iterable[Event], rows: Mapping[Subject, Row]) -> list[Entry]:
+    """Entries of a page of the log; entries of the same subject share what is shown of it."""
+    shown = {subject: show(subject, row) for subject, row in rows.items()}
+    return [_entry_of(event, rows, shown) for event in events]
+
+
+def _entry_of(event: Event, rows: Mapping[Subject, Row], shown: Mapping[Subject, Shown]) -> Entry:
+    subject = (event.subject_kind, event.subject_id)
+    match event.subject_kind:
+        case "build":
+            return make_build_entry(event, rows.get(subject), shown.get(subject, GONE))
+        case "incident":
+            return make_incident_entry(event, shown.get(subject, GONE))
+        case _:
+            return make_other_entry(event)
 
 
 @dataclass(slots=True)
@@ -127,7 +146,7 @@ class Ring:
     max_bytes: int = MAX_BYTES
     bytes_held: int = 0
     _entries: deque[Entry] = field(default_factory=deque)
-    _builds: dict[object, ShownBuild] = field(default_factory=dict)
+    _shown: dict[Subject, Shown] = field(default_factory=dict)
 
     @property
     def floor(self) -> int:
@@ -150,24 +169,24 @@ class Ring:
             yield self._entries[place]
 
     def _sharing(self, entry: Entry) -> Entry:
-        """Let all entries of this build show the newest it is known to be."""
-        build_id = entry.build.facts.get("build_id")
-        if build_id is None:
+        """Let all entries of this subject show the newest it is known to be."""
+        subject = entry.shown.subject
+        if subject is None:
             return entry
-        shown = self._builds.setdefault(build_id, entry.build)
-        self.bytes_held += len(entry.build.json) - (len(shown.json) if shown.entries else 0)
-        shown.json, shown.facts = entry.build.json, entry.build.facts
+        shown = self._shown.setdefault(subject, entry.shown)
+        self.bytes_held += len(entry.shown.json) - (len(shown.json) if shown.entries else 0)
+        shown.json, shown.facts = entry.shown.json, entry.shown.facts
         shown.entries += 1
-        if shown is entry.build:
+        if shown is entry.shown:
             return entry
-        return Entry(entry.pos, entry.is_backfill, entry.head, entry.middle, entry.tail, shown)
+        return replace(entry, shown=shown)
 
     def _forget(self, entry: Entry) -> None:
         self.bytes_held -= entry.weight
-        build_id = entry.build.facts.get("build_id")
-        if build_id is None:
+        subject = entry.shown.subject
+        if subject is None:
             return
-        entry.build.entries -= 1
-        if not entry.build.entries:
-            self.bytes_held -= len(entry.build.json)
-            del self._builds[build_id]
+        entry.shown.entries -= 1
+        if not entry.shown.entries:
+            self.bytes_held -= len(entry.shown.json)
+            del self._shown[subject]

@@ -174,6 +174,15 @@ class EventSchema(Shape):
     data = fields.Dict(keys=fields.String(), allow_none=True, metadata=about("more, by kind"))
 
 
+class CommitSchema(Shape):
+    """A commit."""
+
+    sha = text_field("in full", is_known=True)
+    author = text_field("as the commit says")
+    message = text_field("whole")
+    committed_at = instant_field("by the committer's clock")
+
+
 class StaleSourceSchema(Shape):
     """A source whose builds may be older than they look."""
 

@@ -45,7 +45,7 @@ class Place:
         size = 0
         for entry in entries:
             self.cursor = entry.pos
-            if (entry.is_backfill and not self.include_backfill) or not self.filter.passes(entry.build.facts):
+            if (entry.is_backfill and not self.include_backfill) or not self.filter.passes(entry.shown.facts):
                 continue
             frame = text_frame(entry.message(self.prev_pos))
             self.prev_pos = entry.pos

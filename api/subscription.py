@@ -16,7 +16,7 @@ FILTER_KEYS = (*TEXT_KEYS, *NUMBER_KEYS)
 SUBSCRIBE_KEYS = ("type", "epoch", "since", "filter", "include_backfill")
 
 Facts = Mapping[str, object]
-"""What a filter is asked about: the build object with its id as `build_id`."""
+"""What a filter is asked about: the build object with its id as `build_id`, or the incident object without any."""
 
 
 class CloseCode(IntEnum):
@@ -42,7 +42,7 @@ class Filter:
     terms: tuple[tuple[str, str | int], ...] = ()
 
     def passes(self, facts: Facts) -> bool:
-        """Whether an event about a build with these facts passes."""
+        """Whether an event about something with these facts passes."""
         return all(facts.get(key) == wanted for key, wanted in self.terms)
 
     def as_json(self) -> dict[str, str | int]:

@@ -18,14 +18,14 @@ import psycopg
 from sqlalchemy import make_url
 
 import migrations
-from benchmarks import builds_list, collectors, fleet, idle, recorder, sockets, webhooks
+from benchmarks import builds_list, collectors, fleet, idle, planning, recorder, sockets, webhooks
 from benchmarks.figure import Figure, percentile
 from benchmarks.world import fill
 from shared.database import libpq_url, make_engine
 from shared.embedded.server import Server
 
 FEW, MANY = 10_000, 1_000_000
-PARTS = ("database", "collectors", "webhooks", "fleet", "idle")
+PARTS = ("database", "planning", "collectors", "webhooks", "fleet", "idle")
 
 
 def main() -> int:
@@ -35,6 +35,9 @@ def main() -> int:
     if arguments.only in (None, "database"):
         with _server() as server_url:
             figures += _figures(server_url, arguments.builds)
+    if arguments.only in (None, "planning"):
+        with _server() as server_url:
+            figures += planning.run(_database(server_url, "planning"))
     if arguments.only in (None, "collectors"):
         with _server() as server_url:
             figures += collectors.run(partial(_database, server_url))

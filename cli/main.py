@@ -15,6 +15,7 @@ COMMANDS = {
     "up": ("cli.start:up", "Run everything: database, scheduler and API, until Ctrl-C."),
     "demo": ("cli.start:demo", "The same against a simulated CI system, in a folder of its own."),
     "status": ("cli.status:status", "What is watched, how fresh that is, what runs and what failed."),
+    "incidents": ("cli.incidents:incidents", "What is broken now, the longest first."),
     "doctor": ("cli.doctor:doctor", "Check everything that has to work, each problem with its cure."),
     "config": ("cli.reload:config", "Check the configuration, or have what runs take it."),
     "source": ("cli.source:source", "List what is watched, add to it, ask for a poll."),

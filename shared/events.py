@@ -1,5 +1,6 @@
 """Appends to the one event log: dense, in commit order, whoever else writes."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from sqlalchemy import text
@@ -34,12 +35,15 @@ _APPEND = text("""
 """)
 
 _APPEND_ABOUT = text("""
-    INSERT INTO events (pos, kind, subject_kind, subject_id, project_id, version, from_status, to_status, at, data)
-    SELECT (SELECT coalesce(max(pos), 0) FROM events) + e.ordinal, 'transition', :subject_kind, :subject_id, 1,
-           e.version, e.from_status, e.to_status, e.at, e.data
+    INSERT INTO events (pos, kind, subject_kind, subject_id, project_id, version,
+                        from_status, to_status, is_backfill, at, data)
+    SELECT (SELECT coalesce(max(pos), 0) FROM events) + e.ordinal, 'transition', :subject_kind, e.subject_id,
+           e.project_id, e.version, e.from_status, e.to_status, coalesce(e.is_backfill, false), e.at, e.data
     FROM json_to_recordset(CAST(:transitions AS json)) AS e (
-        ordinal bigint, version int, from_status text, to_status text, at timestamptz, data jsonb)
+        ordinal bigint, subject_id bigint, project_id bigint, version int,
+        from_status text, to_status text, is_backfill boolean, at timestamptz, data jsonb)
     ORDER BY e.ordinal
+    RETURNING pos
 """)
 
 
@@ -54,11 +58,11 @@ def append(session: Session, transitions: str, *, is_backfill: bool, via: Via) -
     session.execute(_APPEND, {"transitions": transitions, "is_backfill": is_backfill, "via": via})
 
 
-def append_about(session: Session, subject_kind: str, subject_id: int, transitions: str) -> None:
-    """Append transitions (a JSON array) of something that is no build and belongs to no project, such as a scheduler.
+def append_about(session: Session, subject_kind: str, transitions: str) -> Sequence[int]:
+    """Append transitions (a JSON array) of things of one kind that are no builds, such as incidents or the schedulers.
 
-    The same promises and the same duty as `append`: nothing slow between this and the commit.
+    Returns their positions, which follow one another. The same promises and the same duty as `append`: nothing slow
+    between this and the commit.
     """
     session.execute(_LOCK, {"key": STREAM_LOCK, "channel": CHANNEL})
-    given = {"subject_kind": subject_kind, "subject_id": subject_id, "transitions": transitions}
-    session.execute(_APPEND_ABOUT, given)
+    return session.scalars(_APPEND_ABOUT, {"subject_kind": subject_kind, "transitions": transitions}).all()

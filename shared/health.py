@@ -16,6 +16,9 @@ SILENT_AFTER = timedelta(seconds=60)
 
 SUBJECT = "scheduler"
 
+NO_PROJECT = 1
+"""Schedulers belong to no project; their events stand in the default one."""
+
 HEARD_AT = f"(SELECT heard_at FROM health WHERE subject = '{SUBJECT}')"
 """When a scheduler was last heard of, as SQL; NULL when there never was one."""
 
@@ -109,6 +112,8 @@ def _tell(session: Session, health_id: int, version: int, turns: Sequence[Turn])
     rows = [
         {
             "ordinal": ordinal,
+            "subject_id": health_id,
+            "project_id": NO_PROJECT,
             "version": version + ordinal,
             "from_status": Life.ALIVE if turn.to_status is Life.SILENT else Life.SILENT,
             "to_status": turn.to_status,
@@ -117,7 +122,7 @@ def _tell(session: Session, health_id: int, version: int, turns: Sequence[Turn])
         }
         for ordinal, turn in enumerate(turns, 1)
     ]
-    events.append_about(session, SUBJECT, health_id, encode(rows).decode())
+    events.append_about(session, SUBJECT, encode(rows).decode())
 
 
 def _words(instant: datetime) -> str:

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from shared.incident_status import IncidentStatus
 from shared.status import Status
 
 
@@ -430,7 +431,10 @@ class Cursor(Base):
 
 
 class Verdict(Base):
-    """The latest verdict of one pipeline on one branch, and whether its failure was told to anyone."""
+    """The latest verdict of one pipeline on one branch, and whether its failure was told to anyone.
+
+    `passes` counts the good verdicts in a row; `incident_id` is the branch's last incident, open or over.
+    """
 
     __tablename__ = "verdicts"
 
@@ -442,11 +446,56 @@ class Verdict(Base):
     queued_at: Mapped[datetime]
     since: Mapped[datetime]
     is_announced: Mapped[bool] = _false()
+    passes: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    incident_id: Mapped[int | None]
+
+
+class Incident(Base):
+    """One pipeline on one branch from its first failure to its recovery; of each at most one is open.
+
+    `version` counts its events. `opened_at` is the finish of the first failing attempt, `fixed_at` that of the passing
+    one that closed it. `failures` counts failing verdicts of the branch's newest builds, `flaps` the incidents of the
+    same branch that were opened in the hour before. `last_good_*` is NULL where the branch was never seen to pass.
+    `is_flaky`: a build failed and passed in a later attempt. `is_silent`: nobody was told.
+    """
+
+    __tablename__ = "incidents"
+    __table_args__ = (
+        Index("uq_incidents_open", "pipeline_id", "branch", unique=True, postgresql_where=text("fixed_at IS NULL")),
+        Index("ix_incidents_newest", desc("opened_at"), desc("id")),
+        Index("ix_incidents_branch_newest", "pipeline_id", "branch", desc("opened_at")),
+        CheckConstraint(f"status IN ({', '.join(repr(str(word)) for word in IncidentStatus)})", name="status_word"),
+        CheckConstraint("(status = 'fixed') = (fixed_at IS NOT NULL)", name="fixed"),
+    )
+
+    id: Mapped[int] = _id()
+    pipeline_id: Mapped[int] = mapped_column(ForeignKey("pipelines.id"))
+    branch: Mapped[str]
+    project_id: Mapped[int]
+    version: Mapped[int] = mapped_column(Integer, server_default=text("1"))
+    status: Mapped[str]
+    opened_at: Mapped[datetime]
+    last_failed_at: Mapped[datetime]
+    fixed_at: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(Integer, server_default=text("1"))
+    flaps: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    first_bad_build_id: Mapped[int]
+    first_bad_attempt: Mapped[int] = mapped_column(Integer)
+    last_bad_build_id: Mapped[int]
+    last_bad_attempt: Mapped[int] = mapped_column(Integer)
+    last_good_build_id: Mapped[int | None]
+    last_good_attempt: Mapped[int | None] = mapped_column(Integer)
+    fixed_build_id: Mapped[int | None]
+    fixed_attempt: Mapped[int | None] = mapped_column(Integer)
+    is_flaky: Mapped[bool] = _false()
+    is_silent: Mapped[bool] = _false()
+    recorded_at: Mapped[datetime] = _now()
 
 
 class Delivery(Base):
     """One message's way to one receiver: pending -> sending -> sent | dead | expired.
 
+    `incident_id` is the incident it tells of; NULL where it was planned before there were any.
     `fence` grows with every claim; a settle that carries an older one is refused. A claim after the first says
     "possible repeat", because the one before may have been sent.
     """
@@ -462,6 +511,7 @@ class Delivery(Base):
     receiver: Mapped[str]
     kind: Mapped[str]
     event_pos: Mapped[int]
+    incident_id: Mapped[int | None]
     build_id: Mapped[int]
     attempt: Mapped[int] = mapped_column(Integer)
     state: Mapped[str] = mapped_column(server_default=text("'pending'"))

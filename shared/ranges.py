@@ -206,6 +206,15 @@ def changes_of(session: Session, build_id: int) -> Row | None:
     row = next(iter(rows(session, _BEFORE, {"build_id": build_id})), None)
     if row is None:
         return None
+    return {"build_id": row["id"]} | range_of(session, row)
+
+
+def range_of(session: Session, row: Row) -> Row:
+    """The commits from a good build's to a bad one's, as every answer shows them; three statements at most.
+
+    The row says what is known of the two, null where nothing is: `repository_id`, `branch`, `base_build_id` and
+    `base_sha` of the good one, `head_sha` of the bad one. Where they are of one commit there is none between them.
+    """
     base_sha, head_sha = row["base_sha"], row["head_sha"]
     found = Between([], is_complete=False, reason=_unknown(row))
     if found.reason is None and base_sha == head_sha:
@@ -213,7 +222,6 @@ def changes_of(session: Session, build_id: int) -> Row | None:
     elif found.reason is None:
         found = commits_between(session, as_int(row["repository_id"]), str(base_sha), str(head_sha))
     return {
-        "build_id": row["id"],
         "base_build_id": row["base_build_id"],
         "base_sha": base_sha,
         "head_sha": head_sha,
@@ -229,7 +237,9 @@ def _unknown(row: Row) -> str | None:
         return "it is not known which commit of which repository was built"
     if row["branch"] is None:
         return "the build belongs to no branch"
-    return "no build succeeded on this branch before" if row["base_sha"] is None else None
+    if row["base_build_id"] is None:
+        return "no build succeeded on this branch before"
+    return "it is not known which commit the last good build was of" if row["base_sha"] is None else None
 
 
 def _missing(compared: Row | None) -> str:

@@ -183,6 +183,31 @@ def test_a_recovery_is_not_sent_to_a_receiver_that_never_got_the_failure(channel
     )
 
 
+def test_a_recovery_finds_the_failure_that_an_older_version_planned(channel: Channel, slack: SlackStand) -> None:
+    channel.finish("failed", 1)
+    channel.change("UPDATE deliveries SET incident_id = NULL")
+    channel.finish("succeeded", 2)
+
+    assert channel.deliver() == Delivered(sent=2)
+    assert slack.titles == ["acme/web ci broke on main", "acme/web ci is fixed on main"]
+
+
+def test_a_recovery_waits_for_its_failure_though_the_default_branch_has_another_name_since(
+    channel: Channel, slack: SlackStand
+) -> None:
+    channel.finish("failed", 1, branch="main")
+    channel.finish("succeeded", 2, branch=None)
+    channel.change("UPDATE pipelines SET default_branch = 'trunk'")
+    slack.say(Said(500), Said(500))
+
+    for seconds in (0, 7, 14):
+        channel.deliver(NOW + timedelta(seconds=seconds))
+    assert slack.titles == []
+    channel.deliver(NOW + timedelta(seconds=30))
+
+    assert slack.titles == ["possible repeat: acme/web ci broke on main", "acme/web ci is fixed"]
+
+
 def test_news_older_than_six_hours_expires_with_the_reason(channel: Channel, slack: SlackStand) -> None:
     channel.finish("failed")
 

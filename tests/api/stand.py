@@ -116,7 +116,7 @@ class Client:
         self.say({"type": "subscribe", **place, **rest})
         while True:
             answer = self.receive()
-            if answer["type"] not in {"status", "complete"}:
+            if answer["type"] not in {"status", "complete", "incident"}:
                 return answer
 
     def events(self, count: int) -> list[dict[str, Any]]:

@@ -151,8 +151,19 @@ def test_the_guide_tells_of_every_route(spec: dict[str, Any]) -> None:
     assert [path for path in spec["paths"] if path not in guide] == []
 
 
-def test_the_guide_names_every_parameter_of_a_list_of_builds(spec: dict[str, Any]) -> None:
-    guide = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+@pytest.mark.parametrize(("page", "path"), [("api.md", "/api/builds"), ("incidents.md", "/api/incidents")])
+def test_a_guide_names_every_parameter_of_its_list(spec: dict[str, Any], page: str, path: str) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / page).read_text()
 
-    names = {parameter["name"] for parameter in spec["paths"]["/api/builds"]["get"]["parameters"]}
+    names = {parameter["name"] for parameter in spec["paths"][path]["get"]["parameters"]}
     assert [name for name in sorted(names) if f"`{name}`" not in guide] == []
+
+
+def test_the_guide_names_every_field_of_an_incident(spec: dict[str, Any]) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "incidents.md").read_text()
+
+    fields = {
+        name for shape in ("Incident", "OneIncident") for name in spec["components"]["schemas"][shape]["properties"]
+    }
+    told_elsewhere = {"as_of", "stale_sources"}
+    assert [name for name in sorted(fields - told_elsewhere) if f"`{name}`" not in guide] == []

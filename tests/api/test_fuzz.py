@@ -16,17 +16,34 @@ from shared.keys import Scope
 from tests.api.serving import a_world, many_builds
 from tests.conftest import Databases
 from tests.factories import a_build, a_job
+from tests.incidents import an_incident
 
-LISTS = ["/api/builds", "/api/pipelines", "/api/repositories", "/api/branches", "/api/projects", "/api/sources"]
+LISTS = [
+    "/api/builds",
+    "/api/incidents",
+    "/api/pipelines",
+    "/api/repositories",
+    "/api/branches",
+    "/api/projects",
+    "/api/sources",
+]
 FIGURES = ["/api/metrics", "/api/metrics/overview", "/api/metrics/pipeline/1"]
-UNDER = ["/api/builds/1", "/api/builds/1/jobs", "/api/builds/1/events", "/api/pipelines/1"]
+UNDER = [
+    "/api/builds/1",
+    "/api/builds/1/jobs",
+    "/api/builds/1/events",
+    "/api/incidents/1",
+    "/api/incidents/1/commits",
+    "/api/incidents/1/events",
+    "/api/pipelines/1",
+]
 NAMES = [*sorted(BuildsQuery().fields | JobsQuery().fields | GroupsQuery().fields), "nonsense"]
 
 ODD = [
     "", " ", "\0", "a\0b", "%", "%%", "_", "\\", "'", '"', "';--", "${x}", "{}", "[]", "null", "NaN", "-1", "0", "1",
     "1e9", "٣", "²", "1_000", "+1", "9" * 19, "9" * 20, "9" * 400, "9223372036854775807", "9223372036854775808",
     "-9223372036854775808", "main", "acme/web", "github", "failed", "failed,running", "a,b,,c", ",", "," * 60,
-    "2026-11-20T12:00:00Z", "2026-11-20T12:00:00+02:00", "2026-11-20", "0001-01-01T00:00:00+14:00",
+    "open", "2026-11-20T12:00:00Z", "2026-11-20T12:00:00+02:00", "2026-11-20", "0001-01-01T00:00:00+14:00",
     "9999-12-31T23:59:59-14:00", "2026-02-30T00:00:00Z", "2026-W47-5T12:00:00Z", "T", "ZZZ", "login", "%login_",
     "\u202e", "\u2028", "\ufeff", "é", "e\u0301", "\U0001d54f", "\U0010ffff", "x" * 501, "provider", "pipeline",
 ]  # fmt: skip
@@ -47,6 +64,7 @@ def asker(databases: Databases) -> Iterator[tuple[FlaskClient, dict[str, str]]]:
     engine = make_engine(url, application="test")
     world = a_world(engine)
     world.record(*many_builds(5), a_build("failed", external_id="x", branch="%a_b", jobs=(a_job(),)))
+    an_incident(engine)
     yield create_app(Config(), engine).test_client(), {"Authorization": f"Bearer {world.key(*Scope)}"}
     engine.dispose()
     databases.drop(url)
@@ -114,7 +132,7 @@ def test_any_bytes_are_answered_or_refused_in_words(
 def test_any_path_leads_somewhere_or_nowhere(asker: tuple[FlaskClient, dict[str, str]], tail: str) -> None:
     client, _ = asker
 
-    for root in ("/api/builds/", "/api/pipelines/", "/api/metrics/pipeline/", "/static/"):
+    for root in ("/api/builds/", "/api/incidents/", "/api/pipelines/", "/api/metrics/pipeline/", "/static/"):
         with client.get(root + tail.replace("?", "").replace("#", "")) as answer:
             assert answer.status_code in {200, 308, 404}, answer.get_data(as_text=True)
 

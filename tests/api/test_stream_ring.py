@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.ring import NO_BUILD, Entry, Ring, make_entries
+from api.ring import GONE, Entry, Ring, Subject, make_entries
 from api.subscriber import Place
 from api.subscription import Filter
 from shared.models import Event
@@ -50,8 +50,24 @@ def a_row(build_id: int = 1, **overrides: Any) -> Row:
     return fields | overrides
 
 
-def entries(*events: Event, rows: tuple[Row, ...] = ()) -> list[Entry]:
-    return make_entries(events, {int(str(row["id"])): row for row in rows or (a_row(),)})
+def an_incident_event(pos: int, *, incident_id: int = 1, **overrides: Any) -> Event:
+    about: dict[str, Any] = {
+        "subject_kind": "incident",
+        "subject_id": incident_id,
+        "attempt": None,
+        "to_status": "broken",
+    }
+    return an_event(pos, **(about | overrides))
+
+
+def an_incident(incident_id: int = 1, **overrides: Any) -> Row:
+    where = {key: a_row()[key] for key in ("provider", "instance", "project", "repository", "pipeline_id", "branch")}
+    return {"id": incident_id, **where, "status": "broken", "failures": 1} | overrides
+
+
+def entries(*events: Event, rows: tuple[Row, ...] = (), incidents: tuple[Row, ...] = ()) -> list[Entry]:
+    shown: dict[Subject, Row] = {("build", int(str(row["id"]))): row for row in rows or (a_row(),)}
+    return make_entries(events, shown | {("incident", int(str(row["id"]))): row for row in incidents})
 
 
 def frames(data: bytes) -> list[dict[str, Any]]:
@@ -108,9 +124,9 @@ def test_an_event_of_a_build_that_was_deleted_passes_only_the_empty_filter() -> 
     (entry,) = make_entries([an_event(1, build_id=9)], {})
 
     assert json.loads(entry.message(0))["data"]["build"] is None
-    assert entry.build is NO_BUILD
-    assert Filter().passes(entry.build.facts)
-    assert not Filter((("branch", "main"),)).passes(entry.build.facts)
+    assert entry.shown is GONE
+    assert Filter().passes(entry.shown.facts)
+    assert not Filter((("branch", "main"),)).passes(entry.shown.facts)
 
 
 def test_older_events_of_a_build_show_it_as_it_stands_now() -> None:
@@ -142,16 +158,21 @@ def test_the_ring_keeps_only_so_many_events() -> None:
     assert [entry.pos for entry in ring.after(5)] == [6, 7]
 
 
-@given(st.lists(st.tuples(st.integers(1, 5), st.integers(0, 2000)), max_size=60))
-def test_the_ring_weighs_what_it_holds(history: list[tuple[int, int]]) -> None:
+@given(st.lists(st.tuples(st.integers(1, 5), st.integers(0, 2000), st.booleans()), max_size=60))
+def test_the_ring_weighs_what_it_holds(history: list[tuple[int, int, bool]]) -> None:
     ring = Ring(head=0, max_bytes=20_000)
-    for pos, (build_id, size) in enumerate(history, 1):
-        ring.append(entries(an_event(pos, build_id=build_id), rows=(a_row(build_id, author="x" * size),))[0])
+    for pos, (subject_id, size, is_incident) in enumerate(history, 1):
+        if is_incident:
+            incident = an_incident(subject_id, commits_url="x" * size)
+            ring.append(entries(an_incident_event(pos, incident_id=subject_id), incidents=(incident,))[0])
+        else:
+            ring.append(entries(an_event(pos, build_id=subject_id), rows=(a_row(subject_id, author="x" * size),))[0])
 
     held = list(ring.after(ring.floor))
-    builds = {id(entry.build): len(entry.build.json) for entry in held}
+    subjects = {id(entry.shown): len(entry.shown.json) for entry in held}
 
-    assert ring.bytes_held == sum(entry.weight for entry in held) + sum(builds.values())
+    assert ring.bytes_held == sum(entry.weight for entry in held) + sum(subjects.values())
+    assert len(subjects) == len({entry.shown.subject for entry in held})
     assert ring.bytes_held <= 20_000 or len(held) == 1
 
 
@@ -222,3 +243,81 @@ def test_a_filter_on_builds_passes_over_a_scheduler_and_keeps_its_chain() -> Non
     assert [(frame["pos"], frame["prev_pos"]) for frame in narrowed] == [(1, 0), (3, 1)]
     assert [(frame["pos"], frame["prev_pos"]) for frame in whole] == [(1, 0), (2, 1), (3, 2)]
     assert of_main.cursor == of_all.cursor == 3
+
+
+def test_an_incident_event_has_exactly_the_promised_shape() -> None:
+    event = an_incident_event(7, incident_id=3, from_status="broken", data={"failures": 2})
+
+    (entry,) = entries(event, incidents=(an_incident(3, failures=2),))
+
+    assert json.loads(entry.message(5)) == {
+        "type": "incident",
+        "pos": 7,
+        "prev_pos": 5,
+        "subject_kind": "incident",
+        "incident_id": 3,
+        "data": {
+            "incident": an_incident(3, failures=2),
+            "from_status": "broken",
+            "to_status": "broken",
+            "at": "2026-11-20T12:00:00Z",
+        },
+    }
+
+
+def test_an_incident_and_a_build_of_the_same_id_are_two_things() -> None:
+    ring = Ring(0)
+    for entry in entries(an_event(1), an_incident_event(2), rows=(a_row(),), incidents=(an_incident(),)):
+        ring.append(entry)
+
+    build, incident = (json.loads(entry.message(0))["data"] for entry in ring.after(0))
+
+    assert build["build"]["status"] == "succeeded"
+    assert incident["incident"]["status"] == "broken"
+
+
+def test_older_events_of_an_incident_show_it_as_it_stands_now() -> None:
+    ring = Ring(0)
+    ring.append(entries(an_incident_event(1), incidents=(an_incident(),))[0])
+    ring.append(entries(an_incident_event(2, to_status="fixed"), incidents=(an_incident(status="fixed"),))[0])
+
+    shown = [json.loads(entry.message(0))["data"] for entry in ring.after(0)]
+
+    assert [data["to_status"] for data in shown] == ["broken", "fixed"]
+    assert [data["incident"]["status"] for data in shown] == ["fixed", "fixed"]
+
+
+@pytest.mark.parametrize(
+    ("term", "passes"),
+    [
+        (("provider", "github"), True),
+        (("instance", "github.com"), True),
+        (("project", "default"), True),
+        (("repository", "acme/web"), True),
+        (("pipeline_id", 7), True),
+        (("branch", "main"), True),
+        (("branch", "dev"), False),
+        (("pipeline_id", 8), False),
+        (("build_id", 1), False),
+    ],
+)
+def test_filters_ask_an_incident_where_it_happened_and_one_on_a_build_passes_none(
+    term: tuple[str, str | int], passes: bool
+) -> None:
+    (entry,) = entries(an_incident_event(1), incidents=(an_incident(),))
+
+    assert Filter((term,)).passes(entry.shown.facts) is passes
+
+
+def test_an_incident_that_was_deleted_is_null() -> None:
+    (entry,) = entries(an_incident_event(1, incident_id=9))
+
+    assert json.loads(entry.message(0))["data"]["incident"] is None
+
+
+def test_an_incident_of_the_past_comes_only_on_request() -> None:
+    ring = Ring(0)
+    ring.append(entries(an_incident_event(1, is_backfill=True), incidents=(an_incident(),))[0])
+
+    assert Place(Filter(), include_backfill=False, cursor=0, prev_pos=0).take(ring.after(0)) == b""
+    assert len(frames(Place(Filter(), include_backfill=True, cursor=0, prev_pos=0).take(ring.after(0)))) == 1

@@ -13,10 +13,12 @@ from sqlalchemy import Engine, inspect, text
 from sqlalchemy.orm import Session
 
 import migrations
+from alerts.plan import catch_up
 from shared.database import libpq_url, make_engine
 from shared.recorder import record
+from tests.alerts.history import History
 from tests.conftest import Databases
-from tests.factories import a_build
+from tests.factories import NOON, a_build, minutes
 
 
 @pytest.fixture
@@ -58,6 +60,64 @@ def test_upgrading_again_keeps_what_is_there(empty: Engine) -> None:
     with empty.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM builds")).scalar_one() == 1
         assert connection.execute(text("SELECT count(*) FROM projects WHERE key = 'default'")).scalar_one() == 1
+
+
+def a_broken_branch_before_incidents(engine: Engine) -> History:
+    """A database of revision 0004 with a branch whose builds 2 and 3 failed, and one that works, as planned then."""
+    migrations.upgrade(engine, "0004")
+    with Session(engine) as session, session.begin():
+        history = History(session)
+        for number, status in enumerate(("succeeded", "failed", "timed_out"), 1):
+            history.finish(status, number)
+        history.finish("succeeded", 1, pipeline_external_id="1/11")
+        session.execute(
+            text("""
+                INSERT INTO verdicts (pipeline_id, branch, status, build_id, attempt, queued_at, since, is_announced)
+                SELECT DISTINCT ON (pipeline_id) pipeline_id, 'main', status, id, 1, queued_at,
+                       CASE WHEN status = 'timed_out' THEN CAST(:since AS timestamptz) ELSE finished_at END, true
+                FROM builds ORDER BY pipeline_id, queued_at DESC
+            """),
+            {"since": NOON + minutes(7)},
+        )
+        session.execute(text("UPDATE cursors SET pos = (SELECT max(pos) FROM events)"))
+    return history
+
+
+def test_what_is_broken_at_the_upgrade_has_an_open_incident(empty: Engine) -> None:
+    a_broken_branch_before_incidents(empty)
+
+    migrations.upgrade(empty)
+
+    with empty.connect() as connection:
+        incidents = connection.execute(
+            text("""
+                SELECT i.branch, i.status, i.version, i.opened_at, i.last_failed_at, i.failures, i.is_silent,
+                       f.number AS first_bad, l.number AS last_bad, v.incident_id = i.id AS is_known
+                FROM incidents i JOIN builds f ON f.id = first_bad_build_id JOIN builds l ON l.id = last_bad_build_id
+                JOIN verdicts v ON v.pipeline_id = i.pipeline_id
+            """)
+        ).all()
+    assert [tuple(row) for row in incidents] == [
+        ("main", "broken", 0, NOON + minutes(7), NOON + minutes(8), 2, False, 2, 3, True)
+    ]
+
+
+def test_an_incident_of_the_upgrade_ends_like_any_other(empty: Engine) -> None:
+    history = a_broken_branch_before_incidents(empty)
+    migrations.upgrade(empty)
+    with Session(empty) as session, session.begin():
+        history.session = session
+        history.finish("succeeded", 4)
+
+    catch_up(empty, ["ops"], NOON + minutes(10))
+
+    with empty.connect() as connection:
+        rows = connection.execute(text("SELECT status, version, fixed_at FROM incidents")).all()
+        told = connection.execute(
+            text("SELECT version, from_status, to_status FROM events WHERE subject_kind = 'incident'")
+        ).all()
+    assert [tuple(row) for row in rows] == [("fixed", 1, NOON + minutes(9))]
+    assert [tuple(row) for row in told] == [(1, "broken", "fixed")]
 
 
 def test_four_migrators_at_once_migrate_once(empty: Engine) -> None:

@@ -1,0 +1,182 @@
+"""What a verdict does to its branch's incident: opens it, goes on with it, closes it; pure.
+
+Only verdicts that count come here, in the order of `alerts.verdicts`: those of the branch's newest build, each once,
+however often its provider says it.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from alerts.verdicts import Transition, Verdict
+from shared.incident_status import OPEN, IncidentStatus
+
+FLAPPING_WITHIN = timedelta(hours=1)
+"""How far back it is counted how often a branch broke: long enough for a few builds of most pipelines, short enough
+that what people worked on in the morning says nothing about the evening."""
+
+FLAPPING_AFTER = 2
+"""So many earlier incidents within that time make the next one flapping. One is a fix that did not hold, which is
+ordinary work; the third break in an hour is a pattern."""
+
+STEADY_AFTER = 3
+"""So many good verdicts in a row end a flapping incident. One proves nothing there, by the meaning of the word; a test
+that fails every other time still passes three times in a row once in eight."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Whose incident it is: a pipeline's on a branch ('' where it knows none), in a project."""
+
+    pipeline_id: int
+    branch: str
+    project_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """An incident as its row holds it (`shared.models.Incident`); the id of one that is not stored yet is negative.
+
+    `fixed_at` and `last_failed_at` are never before `opened_at`: a newer build that finished before an older one counts
+    as if both had finished together.
+    """
+
+    id: int
+    pipeline_id: int
+    branch: str
+    project_id: int
+    version: int
+    status: IncidentStatus
+    opened_at: datetime
+    last_failed_at: datetime
+    fixed_at: datetime | None
+    failures: int
+    flaps: int
+    first_bad_build_id: int
+    first_bad_attempt: int
+    last_bad_build_id: int
+    last_bad_attempt: int
+    last_good_build_id: int | None
+    last_good_attempt: int | None
+    fixed_build_id: int | None
+    fixed_attempt: int | None
+    is_flaky: bool
+    is_silent: bool
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a branch stands.
+
+    `passes` counts the good verdicts in a row; `incident` is the last one, open or over; `openings` are the instants at
+    which incidents were opened, at least those of the last hour.
+    """
+
+    verdict: Verdict
+    passes: int = 0
+    incident: Incident | None = None
+    openings: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an event did to an incident, which is shown as it stands afterwards; `from_status` is None for a new one."""
+
+    incident: Incident
+    from_status: IncidentStatus | None
+    cause: Transition
+
+
+def follow(
+    standing: Standing | None, event: Transition, verdict: Verdict, place: Place, new_id: int
+) -> tuple[Standing, Change | None]:
+    """Where the branch stands after an event that made `verdict` its latest one, and what became of the incident.
+
+    A new incident gets `new_id`. Every change is one version and one event of the log; a failure that goes on changes
+    the counts and not the status.
+    """
+    passes = 0 if verdict.is_broken else 1 + (0 if standing is None else standing.passes)
+    last = None if standing is None else standing.incident
+    openings = () if standing is None else standing.openings
+    if last is None or not last.is_open:
+        if not verdict.is_broken:
+            return Standing(verdict, passes, last, openings), None
+        opened = _opened(standing, event, verdict, place, new_id)
+        return Standing(verdict, passes, opened, (*openings, opened.opened_at)), Change(opened, None, event)
+    after = _failed_again(last, event, verdict) if verdict.is_broken else _passed(last, event, passes)
+    if after == last:
+        return Standing(verdict, passes, last, openings), None
+    after = replace(after, version=last.version + 1)
+    return Standing(verdict, passes, after, openings), Change(after, last.status, event)
+
+
+def _opened(standing: Standing | None, event: Transition, verdict: Verdict, place: Place, new_id: int) -> Incident:
+    earliest = event.finished_at - FLAPPING_WITHIN
+    flaps = 0 if standing is None else sum(opened_at >= earliest for opened_at in standing.openings)
+    good = None if standing is None else _last_good(standing.verdict, event)
+    return Incident(
+        id=new_id,
+        pipeline_id=place.pipeline_id,
+        branch=place.branch,
+        project_id=place.project_id,
+        version=1,
+        status=IncidentStatus.FLAPPING if flaps >= FLAPPING_AFTER else IncidentStatus.BROKEN,
+        opened_at=event.finished_at,
+        last_failed_at=event.finished_at,
+        fixed_at=None,
+        failures=1,
+        flaps=flaps,
+        first_bad_build_id=event.build_id,
+        first_bad_attempt=event.attempt,
+        last_bad_build_id=event.build_id,
+        last_bad_attempt=event.attempt,
+        last_good_build_id=None if good is None else good.build_id,
+        last_good_attempt=None if good is None else good.attempt,
+        fixed_build_id=None,
+        fixed_attempt=None,
+        is_flaky=False,
+        is_silent=not verdict.is_announced,
+    )
+
+
+def _last_good(before: Verdict, event: Transition) -> Verdict | None:
+    """The verdict before, if it was good; what the provider said of this very attempt and took back does not count."""
+    return None if before.is_broken or _attempt(before) == _attempt(event) else before
+
+
+def _failed_again(incident: Incident, event: Transition, verdict: Verdict) -> Incident:
+    """One failure more, unless this attempt is counted already (`failed` became `timed_out`, say)."""
+    is_silent = incident.is_silent and not verdict.is_announced
+    if _attempt(event) == (incident.last_bad_build_id, incident.last_bad_attempt):
+        return replace(incident, is_silent=is_silent)
+    return replace(
+        incident,
+        failures=incident.failures + 1,
+        last_failed_at=max(incident.last_failed_at, event.finished_at),
+        last_bad_build_id=event.build_id,
+        last_bad_attempt=event.attempt,
+        is_silent=is_silent,
+    )
+
+
+def _passed(incident: Incident, event: Transition, passes: int) -> Incident:
+    """The incident closed, or still flapping; a re-run that passes where the same build failed makes it flaky."""
+    is_rerun = event.build_id == incident.last_bad_build_id and event.attempt > incident.last_bad_attempt
+    is_flaky = incident.is_flaky or is_rerun
+    if incident.status is IncidentStatus.FLAPPING and passes < STEADY_AFTER:
+        return replace(incident, is_flaky=is_flaky)
+    return replace(
+        incident,
+        status=IncidentStatus.FIXED,
+        fixed_at=max(incident.opened_at, event.finished_at),
+        fixed_build_id=event.build_id,
+        fixed_attempt=event.attempt,
+        is_flaky=is_flaky,
+    )
+
+
+def _attempt(of: Verdict | Transition) -> tuple[int, int]:
+    return of.build_id, of.attempt

@@ -106,7 +106,7 @@ _EXPIRE_ORPHANS = text("""
 # What an older version planned knows no incident; there the pipeline and the branch say so.
 _WAS_BREAK_SENT = text(f"""
     SELECT e.state = 'sent' FROM deliveries d
-    JOIN deliveries e ON e.receiver = d.receiver AND e.event_pos < d.event_pos AND e.kind = 'broke'
+    JOIN deliveries e ON e.receiver = d.receiver AND e.event_pos < d.event_pos AND e.kind IN ('broke', 'flapping')
     WHERE d.id = :id AND CASE
         WHEN d.incident_id IS NOT NULL AND e.incident_id IS NOT NULL THEN e.incident_id = d.incident_id
         ELSE EXISTS (

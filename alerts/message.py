@@ -19,12 +19,19 @@ class Kind(StrEnum):
     """What happened to the pipeline on its branch."""
 
     BROKE = "broke"
+    FLAPPING = "flapping"
     FIXED = "fixed"
+
+
+_VERBS = {Kind.BROKE: "broke", Kind.FLAPPING: "is flapping", Kind.FIXED: "is fixed"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One piece of news as it stood when it was planned; `broken_since` is when the branch stopped working."""
+    """One piece of news as it stood when it was planned; `broken_since` is when the branch stopped working.
+
+    `breaks` is how often it broke within an hour, this time included.
+    """
 
     kind: Kind
     status: Status
@@ -43,11 +50,12 @@ class Message:
     finished_at: datetime
     broken_since: datetime
     web_url: str | None
+    breaks: int = 1
 
     @property
     def title(self) -> str:
         """`acme/web ci broke on main`, or `nightly broke` where there are no branches."""
-        verb = "broke" if self.kind is Kind.BROKE else "is fixed"
+        verb = _VERBS[self.kind]
         return f"{self.place} {verb}" + (f" on {one_line(self.branch, 100)}" if self.branch else "")
 
     @property
@@ -67,7 +75,8 @@ class Message:
             ("Author", one_line(self.author or "", 100)),
             ("Build", self._build),
             ("Duration", "" if self.duration_seconds is None else in_words(self.duration_seconds)),
-            ("Broken for", "" if self.kind is Kind.BROKE else in_words(self._broken_seconds)),
+            ("Broken for", in_words(self._broken_seconds) if self.kind is Kind.FIXED else ""),
+            ("Flapping", self._flapping),
         )
         return tuple((label, text) for label, text in pairs if text)
 
@@ -88,6 +97,11 @@ class Message:
     def _build(self) -> str:
         number = "" if self.number is None else f"#{self.number}"
         return f"{number} attempt {self.attempt}".strip() if self.attempt > 1 else number
+
+    @property
+    def _flapping(self) -> str:
+        is_said = self.kind is Kind.FLAPPING
+        return f"broke {self.breaks} times within an hour; told again once it passes steadily" if is_said else ""
 
     @property
     def _broken_seconds(self) -> float:

@@ -13,7 +13,8 @@ from alerts.incidents import Change, Incident, Standing, follow
 from alerts.message import Kind
 from alerts.plan_read import Key, Logged, message_of, read_events, read_standings
 from alerts.plan_write import News, append_changes, write_deliveries, write_incidents, write_verdicts
-from alerts.verdicts import STALE, Decision, fold
+from alerts.verdicts import STALE, Decision, Transition, Verdict, fold
+from shared.incident_status import IncidentStatus
 from shared.reading import plan_by_values
 
 log = structlog.get_logger()
@@ -23,12 +24,9 @@ BATCH = 500
 
 _TOO_LATE = f"recorded more than {STALE.total_seconds() / 3600:.0f} h after the build finished"
 
-_TOLD = {
-    Decision.BROKE: (Kind.BROKE, None),
-    Decision.FIXED: (Kind.FIXED, None),
-    Decision.BROKE_TOO_LONG_AGO: (Kind.BROKE, _TOO_LATE),
-    Decision.FIXED_TOO_LONG_AGO: (Kind.FIXED, _TOO_LATE),
-}
+_BREAKS = (Decision.BROKE, Decision.BROKE_TOO_LONG_AGO)
+_FIXES = (Decision.FIXED, Decision.FIXED_TOO_LONG_AGO)
+_LATE = (Decision.BROKE_TOO_LONG_AGO, Decision.FIXED_TOO_LONG_AGO)
 
 # Two planners meet here: the second waits for the first one's commit and reads on where that one stopped.
 _LOCK_CURSOR = text("SELECT pos FROM cursors WHERE name = 'alerts' FOR UPDATE")
@@ -125,11 +123,38 @@ def fold_all(
         if change is not None:
             folded.incidents[change.incident.id] = change.incident
             folded.changes.append(change)
-        if decision in _TOLD:
-            kind, too_late = _TOLD[decision]
-            broken_since = last.since if kind is Kind.FIXED and last is not None else verdict.since
-            folded.news.append(News(each.pos, message_of(each, kind, broken_since), after.incident, too_late))
+        kind = _kind(each.transition, decision, None if before is None else before.incident, after.incident)
+        if kind is not None:
+            folded.news.append(_news(each, kind, decision, last, after))
     return folded
+
+
+def _kind(event: Transition, decision: Decision, before: Incident | None, after: Incident | None) -> Kind | None:
+    """What is told of an event that left this incident: a break, a recovery, or once that the branch flaps."""
+    is_same = before is not None and after is not None and before.id == after.id
+    if decision in _BREAKS:
+        if after is None or after.status is not IncidentStatus.FLAPPING:
+            return Kind.BROKE
+        return None if is_same and before is not None and not before.is_silent else Kind.FLAPPING
+    if decision in _FIXES:
+        return None if after is not None and after.is_open else Kind.FIXED
+    # One that flapped is over with the last of some good verdicts, which as such is no news.
+    is_over = is_same and before is not None and before.is_open and after is not None and not after.is_open
+    is_told = is_over and after is not None and not after.is_silent and not event.is_backfill
+    return Kind.FIXED if is_told and decision is Decision.STILL_WORKING else None
+
+
+def _news(each: Logged, kind: Kind, decision: Decision, last: Verdict | None, after: Standing) -> News:
+    """The message about an event; a branch that is fixed was broken since its incident began."""
+    incident = after.incident
+    broken_since = after.verdict.since
+    if kind is Kind.FIXED and incident is not None:
+        broken_since = incident.opened_at
+    elif kind is Kind.FIXED and last is not None:
+        broken_since = last.since
+    breaks = 1 if incident is None else incident.flaps + 1
+    message = message_of(each, kind, broken_since, breaks)
+    return News(each.pos, message, incident, _TOO_LATE if decision in _LATE else None)
 
 
 def _log_plan(folded: Folded, events: int, head: int) -> None:

@@ -113,8 +113,8 @@ def _earliest_failures(logged: Collection[Logged]) -> dict[Key, datetime]:
     return earliest
 
 
-def message_of(logged: Logged, kind: Kind, broken_since: datetime) -> Message:
-    """What is told about a verdict."""
+def message_of(logged: Logged, kind: Kind, broken_since: datetime, breaks: int) -> Message:
+    """What is told about a verdict; `breaks` counts how often the branch broke within an hour."""
     row = logged.row
     return Message(
         kind=kind,
@@ -133,6 +133,7 @@ def message_of(logged: Logged, kind: Kind, broken_since: datetime) -> Message:
         duration_seconds=row.duration_seconds,
         finished_at=row.finished_at,
         broken_since=broken_since,
+        breaks=breaks,
         web_url=row.web_url,
     )
 

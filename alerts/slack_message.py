@@ -13,7 +13,7 @@ _TEXT_LIMIT = SectionBlock.text_max_length
 _FIELD_LIMIT = 2_000
 _LABEL_LIMIT = 75
 
-_COLOURS = {Kind.BROKE: "#c62828", Kind.FIXED: "#2e7d32"}
+_COLOURS = {Kind.BROKE: "#c62828", Kind.FLAPPING: "#ef6c00", Kind.FIXED: "#2e7d32"}
 _REPEAT = "possible repeat: "
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 # Slack reads these only as `<!everyone>`, which escaping ends; servers that imitate Slack read the bare word.

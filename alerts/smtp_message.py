@@ -11,7 +11,8 @@ from alerts.message import Kind, Message, one_line
 
 _POLICY = SMTP.clone(cte_type="7bit")  # no server need know 8BITMIME
 _REPEAT = "possible repeat: "
-_COLOURS = {Kind.BROKE: "#d32f2f", Kind.FIXED: "#2e7d32"}  # both stand out on white and on black
+# All stand out on white and on black.
+_COLOURS = {Kind.BROKE: "#d32f2f", Kind.FLAPPING: "#c75300", Kind.FIXED: "#2e7d32"}
 _FONT = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 
 

@@ -23,6 +23,7 @@ from benchmarks.figure import Figure, percentile
 from benchmarks.world import fill
 from shared.database import libpq_url, make_engine
 from shared.embedded.server import Server
+from shared.log import setup
 
 FEW, MANY = 10_000, 1_000_000
 PARTS = ("database", "planning", "collectors", "webhooks", "fleet", "idle")
@@ -85,6 +86,7 @@ def _figures(server_url: str, builds: int) -> list[Figure]:
 
 
 def _fleet_figures(server_url: str) -> list[Figure]:
+    setup.configure("warning", "json", "benchmarks")
     quiet = fleet.quiet_hour(_database(server_url, "quiet"))
     return [quiet, *fleet.run(_database(server_url, "fleet"))]
 

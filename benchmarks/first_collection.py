@@ -11,7 +11,7 @@ from benchmarks.loopback import WORKERS, Watching, settings_of, simulated
 from shared.database import make_engine
 
 RUNS = {"github": 3_000, "gitlab": 300, "jenkins": 1_500}
-"""So that each provider takes some seconds: a pipeline of GitLab's costs four requests, 50 runs of GitHub's one."""
+"""So that each provider takes some seconds: a pipeline of GitLab's costs three requests, 50 runs of GitHub's one."""
 
 LEAST = 100
 

@@ -89,6 +89,7 @@ def quiet_hour(url: str, *, repositories: int = 1000, turns: int = 4) -> Figure:
             for _ in range(5):  # the fourth sweeps; the fifth finds everything as it was
                 _turn(engine, poller)
             _age(engine, repositories // 24 + 1)
+            _ask(port, "_begin_hour")
             before = _report(port)
             for _ in range(turns):
                 _turn(engine, poller)
@@ -231,8 +232,12 @@ def _cpu(process: psutil.Process) -> float:
 
 
 def _report(port: int) -> object:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/_report", timeout=10) as answer:
-        return json.load(answer)
+    return json.loads(_ask(port, "_report"))
+
+
+def _ask(port: int, path: str) -> bytes:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as answer:
+        return bytes(answer.read())
 
 
 def _counts(report: object, name: str) -> dict[str, int]:

@@ -89,6 +89,7 @@ class Provider(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.fleet, self.latency, self.jobs = fleet, latency, jobs
         self.spent: Counter[str] = Counter()
+        self.used: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
         self.most: Counter[str] = Counter()
         self._now: Counter[str] = Counter()
@@ -104,7 +105,13 @@ class Provider(ThreadingHTTPServer):
         with self._lock:
             self._now[who] -= 1
             self.spent[who] += not is_free
-            return max(0, LIMIT - self.spent[who])
+            self.used[who] += not is_free
+            return max(0, LIMIT - self.used[who])
+
+    def begin_hour(self) -> None:
+        """Grant every limit anew."""
+        with self._lock:
+            self.used.clear()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -118,6 +125,10 @@ class _Handler(BaseHTTPRequestHandler):
         site, _, path = parts.path.lstrip("/").partition("/")
         if site == "_report":
             self._send(200, self._report(), {})
+            return
+        if site == "_begin_hour":
+            self.server.begin_hour()
+            self._send(204, None, {})
             return
         self.server.arrive(site)
         time.sleep(self.server.latency)
@@ -155,7 +166,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _limits(site: str, left: int, fleet: Fleet) -> dict[str, str]:
     if site.startswith("github"):
-        reset = str(int(fleet.began + 3600))
+        hours = int((time.time() - fleet.began) / 3600)
+        reset = str(int(fleet.began + 3600 * (hours + 1)))
         return {"X-RateLimit-Limit": str(LIMIT), "X-RateLimit-Remaining": str(left), "X-RateLimit-Reset": reset}
     if site == "gitlab":
         reset = str(int(time.time()) // 60 * 60 + 60)

@@ -17,8 +17,9 @@ from collectors.base import BaseCollector
 from collectors.credential_name import credential_name
 from collectors.held_source import REFUSED_SECONDS
 from collectors.pace import is_poor
-from shared import credentials, sources, watches
+from shared import collector_errors, credentials, sources, watches
 from shared.clock import utc_now
+from shared.collector_errors import ErrorKind
 from shared.config.patterns import matches, parse_pattern
 from shared.config.settings import ProjectSettings, ProviderSettings
 from shared.database import limit_waiting
@@ -111,7 +112,7 @@ class Discoverer:
             # The edge of one pattern: the others go on, and this one says what happened.
             log.exception("looking through broke off", pattern=where)
             words = f"looking through it broke off ({type(error).__name__}); the scheduler's log says more"
-            self._give_back(claim, Outcome(wait_seconds=LOOK_SECONDS, error=words))
+            self._give_back(claim, Outcome(wait_seconds=LOOK_SECONDS, error=words), ErrorKind.BROKE_OFF)
 
     def stop(self) -> None:
         """Give back what is being looked through; what a thread still finds is refused."""
@@ -129,7 +130,7 @@ class Discoverer:
         try:
             name = credential_name(claim.instance, settings)
         except SecretUnavailable as error:
-            self._give_back(claim, _failed(claim, str(error)))
+            self._give_back(claim, _failed(claim, str(error)), ErrorKind.SECRET_UNAVAILABLE)
             return
         with Session(self._engine) as session:
             resting_until = credentials.standing(session, name).resting_until(utc_now())
@@ -185,6 +186,8 @@ class Discoverer:
                 write(session, claim.instance_id, claim.pattern, changes)
                 sources.assign(session, self._projects)
             watches.settle(session, claim, outcome)
+            if trouble is not None:
+                _count(session, claim, collector_errors.kind_of(trouble), str(trouble))
         if trouble is not None:
             log.warning("look failed", pattern=where, error=str(trouble), added=len(changes.added))
         else:
@@ -229,10 +232,19 @@ class Discoverer:
             if isinstance(trouble, CredentialRefused):
                 credentials.refuse(session, name, claim.instance_id, REFUSED_SECONDS)
 
-    def _give_back(self, claim: Claim, outcome: Outcome) -> None:
+    def _give_back(self, claim: Claim, outcome: Outcome, kind: ErrorKind | None = None) -> None:
+        """Settle the pattern; `kind` is what its error is counted as."""
         with Session(self._engine) as session, session.begin():
             limit_waiting(session)
             watches.settle(session, claim, outcome)
+            if kind is not None and outcome.error is not None:
+                _count(session, claim, kind, outcome.error)
+
+
+def _count(session: Session, claim: Claim, kind: ErrorKind, words: str) -> None:
+    """Count an error of a pattern, which has no row of its own for it."""
+    example = f"looking through {claim.pattern}: {words}"
+    collector_errors.note_elsewhere(session, claim.instance_id, kind, example, pattern=claim.pattern)
 
 
 def _list(kind: type[BaseCollector[Any]], settings: ProviderSettings, client: Client, claim: Claim) -> Listing:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -15,7 +16,7 @@ from collectors.fields import Fields
 from collectors.gitlab_attempts import complete
 from collectors.gitlab_discovery import list_projects
 from collectors.gitlab_family import Look, Seen, attempts_of
-from collectors.gitlab_list import Row, Walk
+from collectors.gitlab_list import Row, Walk, read_row
 from collectors.gitlab_log import LOG_SECRETS, download_trace, download_traces
 from collectors.gitlab_payload import (
     PipelineJob,
@@ -48,7 +49,7 @@ _GRAIN = timedelta(milliseconds=1)
 _WAITS_FOR_OTHERS = timedelta(minutes=10)
 _NO_ID = "a pipeline without a usable id"
 _PIPELINES_A_PAGE = 10
-"""Each pipeline costs four requests or more; after this many what was read is given out."""
+"""Each pipeline costs three requests or more; after this many what was read is given out."""
 
 _MOST_LOOKS = 50
 """Changed pipelines that one pass looks at in one poll: a kill or a limit costs no more than that, whatever is left.
@@ -237,7 +238,7 @@ class GitLabCollector(BaseCollector[GitLabSettings]):
                     return
 
     def _unknown(self, rows: tuple[Row, ...], watermark: datetime) -> tuple[Row, ...]:
-        """The rows worth four requests: changed since the last poll, or not recorded as they stand.
+        """The rows worth three requests or more: changed since the last poll, or not recorded as they stand.
 
         What lies behind the watermark was listed before; only what came late into the list is not recorded by now.
         """
@@ -262,7 +263,7 @@ class GitLabCollector(BaseCollector[GitLabSettings]):
         unreadable: list[Unreadable] = []
         for row in rows:
             try:
-                look = None if row.external_id is None else self._look(row.external_id)
+                look = None if row.external_id is None else self._look(row.external_id, listed=row)
             except NotFound:
                 continue
             except MalformedPayload as error:
@@ -308,19 +309,21 @@ class GitLabCollector(BaseCollector[GitLabSettings]):
         except (NotFound, MalformedPayload, Unauthorized):
             return None  # the poll that lists it says what is wrong with it
 
-    def _look(self, external_id: str, scope: str | None = None) -> Look | None:
+    def _look(self, external_id: str, scope: str | None = None, listed: Row | None = None) -> Look | None:
         """One pipeline as a whole: detail, jobs, bridges, and the detail again; None if it does not hold still.
 
-        Raises MalformedPayload for one that cannot be read.
+        What was `listed` as finished hardly changes any more, so that row is its first detail. Raises MalformedPayload
+        for one that cannot be read.
         """
         path = f"/pipelines/{_number(external_id)}"
-        before = self._get(path, scope=scope)
+        before = listed if listed and listed.is_finished else read_row(Fields(self._get(path, scope=scope).payload))
         for _ in range(_LOOKS):
             jobs = [row for page in self._all(f"{path}/jobs", {"include_retried": "true"}, scope) for row in page]
             bridges = self._bridges(path, scope)
-            after = self._get(path, scope=scope)
-            if _moment(before) == _moment(after):
-                return self._read(external_id, after, jobs, bridges, scope)
+            detail = self._get(path, scope=scope)
+            after = read_row(Fields(detail.payload))
+            if before.moment == after.moment:
+                return self._read(external_id, detail, jobs, bridges, scope)
             before = after
         return None
 
@@ -356,11 +359,11 @@ class GitLabCollector(BaseCollector[GitLabSettings]):
             root=self._root,
         )
 
-    @property
+    @cached_property
     def _host(self) -> str:
         return urlsplit(self.settings.web_url).hostname or ""
 
-    @property
+    @cached_property
     def _root(self) -> str:
         """The path below which a server lives that does not have a host of its own."""
         return urlsplit(self.settings.web_url).path
@@ -396,11 +399,6 @@ class GitLabCollector(BaseCollector[GitLabSettings]):
 
     def _named(self, external_id: str) -> str:
         return f"{self.settings.name}: pipeline {external_id} of {self.scope}"
-
-
-def _moment(detail: Answer) -> tuple[object, object]:
-    row = Fields(detail.payload)
-    return row.text("updated_at"), row.text("status")
 
 
 def _batches(rows: tuple[Row, ...], size: int = _PIPELINES_A_PAGE) -> Iterator[tuple[Row, ...]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from collectors.gitlab_payload import Commit, PipelineJob, job_key
-from shared.observation import Observation, ObservedJob, latest_first, microseconds
+from shared.observation import MergeKey, Observation, ObservedJob, latest_first, microseconds
 from shared.status import Status
 
 BY_ITSELF = timedelta(seconds=1)
@@ -233,7 +233,11 @@ def _waited(opened_at: datetime, starts: Sequence[datetime]) -> float | None:
 
 def _observed(jobs: Iterable[PipelineJob], changed: int) -> tuple[ObservedJob, ...]:
     """The jobs as they are recorded; `changed` is when their pipeline last changed, in microseconds."""
-    return tuple(replace(job.seen, merge_key=job_key(job.seen.status, job.seen.raw_status, changed)) for job in jobs)
+    return tuple(_keyed(job.seen, job_key(job.seen.status, job.seen.raw_status, changed)) for job in jobs)
+
+
+def _keyed(job: ObservedJob, key: MergeKey) -> ObservedJob:
+    return job if job.merge_key == key else replace(job, merge_key=key)
 
 
 def _described(pipeline: Observation, jobs: Sequence[PipelineJob]) -> Observation:

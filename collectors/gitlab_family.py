@@ -36,9 +36,10 @@ class Seen:
         for child in look.downstream:
             self._parents[child.external_id] = (child, started_by(look.latest))
         _, parent = self._parents.get(external_id, (None, None))
-        if parent is not None:
-            self._linked.add(external_id)
-        return (replace(each, parent=parent) for each in look.attempts)
+        if parent is None:
+            return iter(look.attempts)
+        self._linked.add(external_id)
+        return attempts_of(look, parent)
 
     def has(self, external_id: str | None, changed_at: datetime) -> bool:
         """Whether the pipeline was looked at as it stood after that change."""

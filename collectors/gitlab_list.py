@@ -23,7 +23,13 @@ class Row:
     external_id: str | None
     project_external_id: str | None
     updated_at: datetime | None
+    status: str | None
     is_finished: bool
+
+    @property
+    def moment(self) -> tuple[datetime | None, str | None]:
+        """What changes whenever the pipeline does."""
+        return self.updated_at, self.status
 
 
 class Walk:
@@ -80,13 +86,15 @@ def read_rows(payload: object) -> tuple[Row, ...]:
     """The rows of a list. What is no list is no empty one: absence of data must never look like zero builds."""
     if not isinstance(payload, list):
         raise MalformedPayload("GitLab's answer holds no list of pipelines; is base_url the server's address?")
-    return tuple(_row(Fields(row)) for row in payload)
+    return tuple(read_row(Fields(row)) for row in payload)
 
 
-def _row(row: Fields) -> Row:
+def read_row(row: Fields) -> Row:
+    """A pipeline as far as it says what it is and how it stands: a row of the list, or the detail."""
     return Row(
         external_id=row.identifier("id"),
         project_external_id=row.identifier("project_id"),
         updated_at=row.instant("updated_at"),
+        status=row.text("status"),
         is_finished=read_standing(row).is_finished,
     )

@@ -1,6 +1,6 @@
 """GitLab's pipelines, jobs and bridges read one by one: pure functions, the same for polls and webhooks."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -72,34 +72,58 @@ def parse_pipeline(payload: object, host: str, project: Project) -> Observation 
     updated_at = row.instant("updated_at")
     queued_at = row.instant("created_at") or updated_at
     if external_id is None or project_id is None or queued_at is None:
-        named = {"id": external_id, "project_id": project_id, "created_at": queued_at}
-        missing = ", ".join(name for name, value in named.items() if value is None)
+        needed = {"id": external_id, "project_id": project_id, "created_at": queued_at}
+        missing = ", ".join(name for name, value in needed.items() if value is None)
         return Unreadable(kind="pipeline", external_id=external_id, reason=f"a pipeline without a usable {missing}")
     standing = read_standing(row)
     # It may wait for a person, a date or a resource after some of its jobs ran: then it has started.
     started_at = None if standing.status is Status.SKIPPED else row.instant("started_at")
     finished_at = row.instant("finished_at") if standing.is_finished else None
-    observation = Observation(
+    user, place = row.inside("user"), _place(row, host, project)
+    return Observation(
         provider="gitlab",
         pipeline_external_id=project_id,
-        pipeline_name=project.path or f"project {project_id}",
+        pipeline_name=place.path or f"project {project_id}",
+        pipeline_url=place.repository_url and f"{place.repository_url}/-/pipelines",
         external_id=external_id,
+        number=row.whole("iid"),
         status=standing.status,
         raw_status=standing.raw,
         is_finished=standing.is_finished,
+        is_unstable=standing.status is Status.SUCCEEDED and has_warnings(row),
         merge_key=latest_first(standing.is_finished, updated_at or finished_at or queued_at, standing.status),
         queued_at=queued_at,
-        number=row.whole("iid"),
-        is_unstable=standing.status is Status.SUCCEEDED and has_warnings(row),
         started_at=started_at,
         finished_at=finished_at,
         duration_seconds=row.seconds("duration") if started_at or standing.is_finished else None,
         queued_seconds=_queued_seconds(row, queued_at, started_at),
-        repository_external_id=project_id,
+        web_url=place.web_url,
         default_branch=project.default_branch,
+        repository_external_id=project_id,
+        repository_name=place.path,
+        repository_url=place.repository_url,
+        branch=row.text("ref"),
+        commit_sha=row.text("sha", 64),
+        author=user.text("username") or user.text("name"),
+        event=row.text("source", 64),
+        problems=tuple(row.problems),
     )
-    described = _described(observation, row, host, project)
-    return replace(described, problems=tuple(row.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where people see a pipeline, and what its project is called there."""
+
+    web_url: str | None
+    path: str | None
+    repository_url: str | None
+
+
+def _place(row: Fields, host: str, project: Project) -> _Place:
+    web_url = row.link("web_url", host)
+    path = project_path(web_url, project.root)
+    repository_url = web_url.rpartition("/pipelines/")[0].removesuffix("/-") if web_url and path else None
+    return _Place(web_url, path or project.path, repository_url)
 
 
 def _queued_seconds(row: Fields, queued_at: datetime, started_at: datetime | None) -> float | None:
@@ -108,27 +132,6 @@ def _queued_seconds(row: Fields, queued_at: datetime, started_at: datetime | Non
     if told is not None or started_at is None:
         return told
     return max(0.0, (started_at - queued_at).total_seconds())
-
-
-def _described(observation: Observation, row: Fields, host: str, project: Project) -> Observation:
-    """The observation with what describes the build and says nothing about how it stands."""
-    user = row.inside("user")
-    web_url = row.link("web_url", host)
-    named = project_path(web_url, project.root)
-    path = named or project.path
-    repository_url = web_url.rpartition("/pipelines/")[0].removesuffix("/-") if web_url and named else None
-    return replace(
-        observation,
-        pipeline_name=path or observation.pipeline_name,
-        web_url=web_url,
-        pipeline_url=repository_url and f"{repository_url}/-/pipelines",
-        repository_name=path,
-        repository_url=repository_url,
-        branch=row.text("ref"),
-        commit_sha=row.text("sha", 64),
-        author=user.text("username") or user.text("name"),
-        event=row.text("source", 64),
-    )
 
 
 def project_path(web_url: str | None, root: str = "") -> str | None:

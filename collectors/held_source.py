@@ -1,7 +1,9 @@
 """Everything a poll writes: in short transactions, each of which first proves that the source is still ours."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from time import monotonic
 
 import orjson
 import structlog
@@ -28,6 +30,9 @@ log = structlog.get_logger()
 REFUSED_SECONDS = 900.0
 """A credential that was refused is tried again after this long, by one source, not by all of them."""
 
+RENEWED_SECONDS = 1.0
+"""A renewal is good for this long: a lease lasts a minute, and no write goes without proving it again."""
+
 
 class HeldSource:
     """One claimed source and the writes of one poll; every method raises LeaseLost when another process took over."""
@@ -37,12 +42,15 @@ class HeldSource:
         self._held = held
         self._projects = projects
         self._validators: tuple[str, Validators] | None = None
+        self._renewed_at = -math.inf
 
     def renew(self, credential: str) -> None:
-        """Hold the source (and its lane) for longer than any one request takes.
+        """Hold the source (and its lane) for longer than any one request takes; once a second is often enough.
 
         Raises RateLimited if the credential has to rest.
         """
+        if monotonic() - self._renewed_at < RENEWED_SECONDS:
+            return
         with Session(self._engine) as session, session.begin():
             limit_waiting(session, is_synced=False)
             standing = leases.renew_and_ask(session, self._held, credential)
@@ -51,6 +59,7 @@ class HeldSource:
         until = standing.resting_until(utc_now())
         if until is not None:
             raise RateLimited(f"{self._held.instance} is left alone until {until:%H:%M:%SZ}", until)
+        self._renewed_at = monotonic()
 
     def validators(self, credential: str) -> Validators:
         """The entity tags of what is recorded of this source; those that are settled meanwhile are kept at the end."""

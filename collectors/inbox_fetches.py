@@ -17,8 +17,9 @@ from collectors.held_builds import held_builds
 from collectors.held_source import REFUSED_SECONDS
 from collectors.inbox_records import Records, Work, is_outage
 from collectors.webhook import Fetch
-from shared import credentials, receipt_queue
+from shared import collector_errors, credentials, receipt_queue
 from shared.clock import utc_now
+from shared.collector_errors import ErrorKind
 from shared.config.settings import ProviderSettings
 from shared.database import limit_waiting
 from shared.errors import (
@@ -34,6 +35,7 @@ from shared.errors import (
 from shared.http.client import Limits
 from shared.http.rate_limit import Budget
 from shared.observation import Observation
+from shared.outage import first_line
 from shared.receipt_queue import Claim, Settlement
 from shared.secret import SecretUnavailable
 
@@ -53,10 +55,12 @@ LIMITS = Limits(total_seconds=15.0, tries=2, all_tries_seconds=30.0)
 NOT_THERE_TRIES = 1
 """A build may not be there yet: the provider told of it before all of its servers knew. It is asked for once more."""
 
-_NOT_STILL = "it changed while it was read"
-
 Key = tuple[str, str]
 """An instance's name and the external id of a build."""
+
+
+class NotStill(Unavailable):
+    """The build changed while it was read: it is read again later, and nobody is at fault."""
 
 
 class Stopping(ObservatoryError):
@@ -149,6 +153,7 @@ class Fetches:
         trouble = error
         if not is_outage(error):
             try:
+                self._count(works[0], *broken_as(error))
                 self._records.break_off([work.claim for work in works], error)
             except SQLAlchemyError as another:
                 trouble = another
@@ -161,6 +166,8 @@ class Fetches:
         try:
             builds = self._fetched(works)
         except (ProviderError, SecretUnavailable) as error:
+            if isinstance(error, SecretUnavailable):
+                self._count(works[0], ErrorKind.SECRET_UNAVAILABLE, str(error))
             self._records.settle([unanswered(work.claim, error) for work in works])
             return
         self._records.record_fetched(works, builds)
@@ -185,7 +192,7 @@ class Fetches:
             trouble = error
             raise
         finally:
-            self._note(claim, name, budgets, trouble)
+            self._note(works[0], name, budgets, trouble)
 
     def _read(self, works: Sequence[Work], on_budget: Callable[[Budget], None]) -> tuple[Observation, ...]:
         claim, source = works[0].claim, works[0].source
@@ -197,7 +204,7 @@ class Fetches:
             collector = kind(settings, source.scope, client, default_branch=source.default_branch, held=held)
             builds = collector.fetch_attempts(_asked(works[0]).external_id)
             if not builds:
-                raise Unavailable(_NOT_STILL)
+                raise NotStill("it changed while it was read")
             return tuple(_with_jobs(collector, build) for build in builds)
 
     def _renew(self, works: Sequence[Work]) -> None:
@@ -209,7 +216,9 @@ class Fetches:
             if not receipt_queue.hold(session, [work.claim for work in works]):
                 raise LeaseLost("these receipts are processed by another inbox now")
 
-    def _note(self, claim: Claim, name: str, budgets: Sequence[Budget], trouble: ProviderError | None) -> None:
+    def _note(self, work: Work, name: str, budgets: Sequence[Budget], trouble: ProviderError | None) -> None:
+        """Keep what the answer taught about the credential, and count it where it is an error."""
+        claim = work.claim
         with Session(self._engine) as session, session.begin():
             limit_waiting(session)
             if budgets:
@@ -218,6 +227,33 @@ class Fetches:
                 credentials.block(session, name, claim.instance_id, trouble.retry_at, is_told=trouble.is_told)
             if isinstance(trouble, CredentialRefused):
                 credentials.refuse(session, name, claim.instance_id, REFUSED_SECONDS)
+            kind = None if trouble is None else counted_as(claim, trouble)
+            if kind is not None:
+                _count(session, work, kind, str(trouble))
+
+    def _count(self, work: Work, kind: ErrorKind, words: str) -> None:
+        with Session(self._engine) as session, session.begin():
+            limit_waiting(session)
+            _count(session, work, kind, words)
+
+
+def counted_as(claim: Claim, error: ProviderError) -> ErrorKind | None:
+    """What an error of a fetch is counted as; None where it is none: the build would not hold still. Pure.
+
+    A build may not be there yet; one that is not there later is given up, as when a poll asks for it.
+    """
+    if isinstance(error, NotStill):
+        return None
+    if isinstance(error, NotFound):
+        return ErrorKind.GIVEN_UP if claim.tries > NOT_THERE_TRIES else None
+    return collector_errors.kind_of(error)
+
+
+def broken_as(error: Exception) -> tuple[ErrorKind, str]:
+    """What is counted, and in which words, when something went wrong that no provider said. Pure."""
+    if isinstance(error, SQLAlchemyError):
+        return ErrorKind.QUARANTINED_BUILD, f"it could not be stored: {first_line(error)}"
+    return ErrorKind.BROKE_OFF, f"fetching it broke off ({type(error).__name__}); the scheduler's log says more"
 
 
 def unanswered(claim: Claim, error: ProviderError | SecretUnavailable) -> Settlement:
@@ -232,6 +268,11 @@ def unanswered(claim: Claim, error: ProviderError | SecretUnavailable) -> Settle
     if isinstance(error, MalformedPayload) and claim.tries > NOT_THERE_TRIES:
         return receipt_queue.parked(claim, str(error))
     return receipt_queue.after_failure(claim, str(error))
+
+
+def _count(session: Session, work: Work, kind: ErrorKind, words: str) -> None:
+    example = f"{_asked(work).external_id}, which a webhook told of: {words}"
+    collector_errors.note(session, work.source.id, kind, example)
 
 
 def _with_jobs(collector: BaseCollector[Any], build: Observation) -> Observation:

@@ -1,5 +1,10 @@
-"""Credentials that a provider wants used for one request at a time: their sources are polled one after the other."""
+"""Credentials that a provider wants used for one request at a time: their sources are polled one after the other.
 
+Between two polls a log that somebody waits for gets its turn: the lane ends, and begins anew after it.
+"""
+
+import math
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 
@@ -9,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from collectors.poll import Poller
-from shared import credentials, leases
+from shared import credentials, leases, log_requests
 from shared.database import limit_waiting
 from shared.errors import LeaseLost
 from shared.leases import Claim
@@ -18,6 +23,12 @@ log = structlog.get_logger()
 
 MOST_POLLS = 25
 """After so many a lane gives its thread and its credential back, so that another gets its turn."""
+
+LOG_TURN_SECONDS = 1.0
+"""A lane that ended for a log stays ended for so long: whoever fetches logs looks twice a second."""
+
+LOG_EVERY_SECONDS = 2.0
+"""A lane ends for logs at most so often, however many wait: the other half of the time is for polls."""
 
 Submit = Callable[..., Future[None]]
 
@@ -32,6 +43,7 @@ class Lanes:
         self._engine = engine
         self._owner = owner
         self._running: dict[str, Future[None]] = {}
+        self._ended_for_log_at: dict[str, float] = {}
         self._turn = 0
 
     @property
@@ -45,7 +57,7 @@ class Lanes:
         self._turn += 1
         started: set[Future[None]] = set()
         for instance, name in _rotated(list(lanes.items()), self._turn):
-            if len(self._running) >= most or name in self._running:
+            if len(self._running) >= most or name in self._running or self._is_within(LOG_TURN_SECONDS, name):
                 continue
             claim = self._first(instance, name)
             if claim is not None:
@@ -61,10 +73,19 @@ class Lanes:
             return self._claim(session, instance, name)
 
     def _next(self, instance: str, name: str) -> Claim | None:
+        """The source to poll next; None, and the credential given back, when none is due or a log waits."""
         with Session(self._engine) as session, session.begin():
             limit_waiting(session)
             credentials.keep(session, name, self._owner)
+            if not self._is_within(LOG_EVERY_SECONDS, name) and instance in log_requests.waiting_instances(session):
+                credentials.let_go(session, self._owner, name)
+                self._ended_for_log_at[name] = time.monotonic()
+                return None
             return self._claim(session, instance, name)
+
+    def _is_within(self, seconds: float, name: str) -> bool:
+        """Whether this lane ended for a log so short a time ago."""
+        return time.monotonic() - self._ended_for_log_at.get(name, -math.inf) < seconds
 
     def _claim(self, session: Session, instance: str, name: str) -> Claim | None:
         """The source that is due for longest; without one the credential is given back."""

@@ -14,6 +14,9 @@ QUIET_SECONDS = 165.0
 
 LONGEST_SECONDS = 3600.0
 UNLIMITED_FOLLOW_UPS = 100
+LISTS_SHARE = 0.6
+"""Of a budget the lists get so much; the rest is for jobs, missed attempts and re-runs, some two requests a build."""
+
 RESERVED = 20
 """One in so many requests of the limit is never planned for."""
 
@@ -87,10 +90,10 @@ def pace(
     others: Demand,
     floor_seconds: float,
 ) -> Pace:
-    """The interval that is wanted, or the same for all where half of what is left until the reset is too little.
+    """The interval that is wanted, or the same for all where the lists' share of what is left is too little.
 
-    A poll's list costs `cost` requests; one that is answered "not modified" is free and never waits for that. The other
-    half goes to what lists do not tell, shared by the sources that are not quiet.
+    A poll's list costs `cost` requests; one that is answered "not modified" is free and never waits for that. The rest
+    goes to what lists do not tell, shared by the sources that are not quiet.
     """
     if budget is None or budget.remaining is None:
         return Pace(wanted, UNLIMITED_FOLLOW_UPS, _reason(None, wanted, floor_seconds, others))
@@ -98,14 +101,15 @@ def pace(
     # Some are kept for what cannot be foreseen: a second page, a retry, a source asked for by hand.
     share = max(0.0, remaining - (budget.limit or remaining) // RESERVED)
     demand = (others.per_second + cost / wanted) * until_reset
-    is_scarce = cost > 0 and demand > share / 2
-    # At this interval all lists together cost just that half; those that want less leave some to the others.
-    even = (others.cost + cost) * until_reset / (share / 2) if share > 0 else float("inf")
+    for_lists = share * LISTS_SHARE
+    is_scarce = cost > 0 and demand > for_lists
+    # At this interval all lists together cost just their share; those that want less leave some to the others.
+    even = (others.cost + cost) * until_reset / for_lists if share > 0 else float("inf")
     # Beyond the reset there is a full budget again.
     longest = max(wanted, min(LONGEST_SECONDS, until_reset + 1))
     interval = max(floor_seconds, min(max(wanted, even) if is_scarce else wanted, longest))
     polls = (others.eager + 1) * max(1.0, until_reset / interval)
-    follow_ups = min(float(UNLIMITED_FOLLOW_UPS), share / 2 / polls)
+    follow_ups = min(float(UNLIMITED_FOLLOW_UPS), (share - for_lists) / polls)
     return Pace(interval, follow_ups, _reason(budget, interval, floor_seconds, others))
 
 

@@ -16,6 +16,7 @@ from collectors.backfill import collect_past
 from collectors.base import BaseCollector
 from collectors.comparison import compare_broken
 from collectors.credential_name import credential_name
+from collectors.doubted import Doubted
 from collectors.follow_up import FollowUp, Want, follow_ups, known_builds
 from collectors.held_builds import held_builds
 from collectors.held_source import REFUSED_SECONDS, HeldSource
@@ -196,11 +197,13 @@ class Poller:
             self._sweep(claim, held, progress, collector)
         if turn == PAST_TURN:  # or a source with always more to follow up would never get to its past
             self._collect_past(claim, held, progress, collector, left)
+        doubted = Doubted(self._engine, held, claim.source_id)
+        doubted.were_read([*progress.seen, *progress.unchanged])
         troubles = 0
         for follow_up in self._follow_ups(claim, progress, math.ceil(allowance)):
             if progress.spent + follow_up.requests > ends_at or troubles == MOST_TROUBLES:
                 break
-            troubles += not _follow(collector, held, progress, follow_up)
+            troubles += not _follow(collector, held, progress, doubted, follow_up)
         if progress.recorded.changed or turn == SWEEP_TURN:
             compare_broken(self._engine, held, claim.source_id, collector, left)
         if turn != PAST_TURN:
@@ -267,8 +270,8 @@ class Poller:
     def _wanted_seconds(self, claim: Claim, progress: Progress) -> float:
         """The interval that the source's own life asks for; kept in the cursor, for the others to reckon with."""
         now, cursor = utc_now(), progress.cursor
-        if progress.recorded.transitions and claim.baseline_at is not None:
-            cursor["changed_at"] = now.isoformat()
+        if progress.recorded.transitions:
+            cursor["changed_at"] = (now if claim.baseline_at else progress.newest_change(now)).isoformat()
         changed_at = progress.instant("changed_at")
         with Session(self._engine) as session:
             running = is_running(session, claim.source_id, now)
@@ -324,7 +327,9 @@ def _resting_words(claim: Claim, standing: credentials.Standing, until: datetime
     return f"{claim.instance} {reason}; asked again after {until:%H:%M:%S} UTC"
 
 
-def _follow(collector: BaseCollector[Any], held: HeldSource, progress: Progress, follow_up: FollowUp) -> bool:
+def _follow(
+    collector: BaseCollector[Any], held: HeldSource, progress: Progress, doubted: Doubted, follow_up: FollowUp
+) -> bool:
     """Read one build by id; False when the provider could not answer for it, which does not stop the others.
 
     One that it no longer shows, or shows as nonsense, is noted and left alone for a while.
@@ -341,6 +346,8 @@ def _follow(collector: BaseCollector[Any], held: HeldSource, progress: Progress,
         held.count(error)
         return False
     progress.recorded += held.record_page(Page(observations=builds))
+    if follow_up.want is Want.OPEN and builds:
+        doubted.were_read([follow_up.external_id])
     if follow_up.want is Want.ATTEMPT and builds and not builds[-1].is_finished:
         held.put_aside(follow_up.want, follow_up.name, f"superseded as {builds[-1].raw_status}, so it will not finish")
     return True

@@ -37,6 +37,11 @@ class Progress:
         """The requests that count against the budget: "not modified" is free for whoever has a credential."""
         return self.requests - (0 if self.is_anonymous else self.validators.free)
 
+    def newest_change(self, now: datetime) -> datetime:
+        """When the provider says that one of the builds this poll saw changed last; not later than now."""
+        changes = (each.finished_at or each.started_at or each.queued_at for each in self.seen.values())
+        return min(now, max(changes, default=now))
+
     def instant(self, key: str) -> datetime | None:
         """An instant that the cursor holds."""
         return datetime.fromisoformat(self.cursor[key]) if key in self.cursor else None

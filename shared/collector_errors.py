@@ -67,6 +67,15 @@ _NOTE = text("""
     SET seen = e.seen + 1, example = excluded.example, last_seen_at = clock_timestamp()
 """)
 
+# What belongs to no source: a pattern is looked through for all that it finds, so its oldest source stands for it.
+_NOTE_ELSEWHERE = text("""
+    INSERT INTO collector_errors AS e (source_id, kind, example)
+    SELECT s.id, :kind, :example FROM sources s WHERE s.instance_id = :instance
+    ORDER BY s.pattern IS NOT DISTINCT FROM :pattern DESC, s.is_active DESC, s.id LIMIT 1
+    ON CONFLICT (source_id, kind) DO UPDATE
+    SET seen = e.seen + 1, example = excluded.example, last_seen_at = clock_timestamp()
+""")
+
 # `place` tells rows of one instant apart, for the pages.
 _LIST = """
     SELECT s.id AS source_id, i.provider, i.name AS instance, s.scope, e.kind, e.seen AS count, e.example,
@@ -88,8 +97,18 @@ def kind_of_row(kind: str) -> ErrorKind:
 
 def note(session: Session, source_id: int, kind: ErrorKind, example: str) -> None:
     """Count one error of a source; of the sentences the latest is kept, without what looks like a secret."""
-    words = redact(example).encode("utf-8", "replace").decode().replace("\x00", "�")
-    session.execute(_NOTE, {"source": source_id, "kind": kind, "example": words[:LONGEST_EXAMPLE]})
+    session.execute(_NOTE, {"source": source_id, "kind": kind, "example": _printable(example)})
+
+
+def note_elsewhere(
+    session: Session, instance_id: int, kind: ErrorKind, example: str, *, pattern: str | None = None
+) -> None:
+    """Count an error that belongs to no source, with the oldest one that the pattern found, else of the installation.
+
+    An installation that never had a source has nowhere to count it.
+    """
+    given = {"instance": instance_id, "pattern": pattern, "kind": kind, "example": _printable(example)}
+    session.execute(_NOTE_ELSEWHERE, given)
 
 
 def errors(
@@ -114,3 +133,8 @@ def errors(
     """
     given = {"since": since, "last_seen_at": last_seen_at, "place": place, "limit": limit}
     return rows(session, statement, parameters | given)
+
+
+def _printable(example: str) -> str:
+    """A sentence without what looks like a secret, and which Postgres takes."""
+    return redact(example).encode("utf-8", "replace").decode().replace("\x00", "�")[:LONGEST_EXAMPLE]

@@ -62,15 +62,21 @@ STANDING_COLUMNS = "c.request_limit, c.remaining, c.reset_at, c.window_seconds, 
 
 _STANDING = f"SELECT {STANDING_COLUMNS} FROM credentials c WHERE c.fingerprint = :it"
 
-# Writes nothing unless a source of the instance is due: every tick of every process asks.
-_HOLD = text("""
-    INSERT INTO credentials (fingerprint, instance_id, lease_owner, lease_until)
-    SELECT :fingerprint, i.id, :owner, clock_timestamp() + make_interval(secs => :seconds)
-    FROM instances i
-    WHERE i.name = :instance AND EXISTS (
+_IS_A_POLL_DUE = """
+    EXISTS (
         SELECT FROM sources s
         WHERE s.instance_id = i.id AND s.is_active AND s.next_poll_at <= clock_timestamp()
           AND (s.lease_until IS NULL OR s.lease_until < clock_timestamp()))
+"""
+
+# Polls write nothing unless a source of the instance is due: every tick of every process asks. Others leave the turn to
+# a poll that is due where they had it last.
+_HOLD = text(f"""
+    INSERT INTO credentials (fingerprint, instance_id, lease_owner, lease_until)
+    SELECT :fingerprint, i.id, :owner, clock_timestamp() + make_interval(secs => :seconds)
+    FROM instances i
+    WHERE i.name = :instance
+      AND (CAST(:is_poll_due AS bool) IS NULL OR :is_poll_due = {_IS_A_POLL_DUE})
     ON CONFLICT (fingerprint) DO UPDATE SET lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
     WHERE credentials.lease_owner IS NULL OR credentials.lease_owner = excluded.lease_owner
        OR credentials.lease_until < clock_timestamp()
@@ -136,8 +142,21 @@ def hold(session: Session, name: str, instance: str, owner: str) -> bool:
 
     The lease runs out by itself; `keep` renews it.
     """
+    return _take(session, name, instance, owner, is_poll_due=True)
+
+
+def borrow(session: Session, name: str, instance: str, owner: str, *, is_polls_turn: bool) -> bool:
+    """Take such a credential between polls, if nobody has it; where it is their turn, only while none of them is due.
+
+    The owner who has it already keeps it for another minute.
+    """
+    return _take(session, name, instance, owner, is_poll_due=False if is_polls_turn else None)
+
+
+def _take(session: Session, name: str, instance: str, owner: str, *, is_poll_due: bool | None) -> bool:
+    """`is_poll_due` is what has to be so for it; None when it does not matter."""
     given = {"fingerprint": name, "instance": instance, "owner": owner, "seconds": LEASE_SECONDS}
-    return session.scalar(_HOLD, given) is not None
+    return session.scalar(_HOLD, given | {"is_poll_due": is_poll_due}) is not None
 
 
 def keep(session: Session, name: str, owner: str) -> None:

@@ -60,12 +60,20 @@ class Outcome:
     kind: ErrorKind | None = None
 
 
-_CLAIM = text("""
+# How late it is by its own measure: where more is due than can be asked, each waits in proportion to what it wants. Ten
+# seconds are much for a source of every 5 s, twenty are little for one of every three minutes; nobody waits for ever,
+# because all get later. What somebody asked for wants to be polled at once.
+_HASTE = """
+    extract(epoch FROM now() - s.next_poll_at)
+    / CASE WHEN s.requested_at > coalesce(s.last_poll_at, '-infinity') THEN 1 ELSE greatest(s.interval_seconds, 1) END
+"""
+
+_CLAIM = text(f"""
     WITH due AS (
         SELECT s.id FROM sources s JOIN instances i ON i.id = s.instance_id
         WHERE s.is_active AND i.name = ANY(:instances) AND s.next_poll_at <= clock_timestamp()
           AND (s.lease_until IS NULL OR s.lease_until < clock_timestamp())
-        ORDER BY s.next_poll_at FOR NO KEY UPDATE OF s SKIP LOCKED LIMIT :limit
+        ORDER BY {_HASTE} DESC, s.next_poll_at FOR NO KEY UPDATE OF s SKIP LOCKED LIMIT :limit
     )
     UPDATE sources s
     SET lease_owner = :owner, fence = s.fence + 1, last_poll_at = clock_timestamp(),
@@ -114,7 +122,10 @@ _ABANDON = text("""
 def claim(
     session: Session, owner: str, instances: Sequence[str], limit: int, *, lane: str | None = None
 ) -> list[Claim]:
-    """Take at most `limit` due sources of these instances, longest due first; what another process locks is passed."""
+    """Take at most `limit` due sources of these instances, those first that are latest by their own interval.
+
+    What another process locks is passed.
+    """
     given = {"owner": owner, "instances": list(instances), "limit": limit, "seconds": LEASE_SECONDS}
     return [Claim(**row, lane=lane) for row in session.execute(_CLAIM, given).mappings()]
 

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 from shared.clock import utc_now
 from shared.errors import CredentialRefused, MalformedPayload, Unavailable
+from shared.http.addresses import ForbiddenAddressError
 from shared.http.authorization import AuthStyle, Renewable, authorization
 from shared.http.body import TooLarge, Truncated, copy_limited, parse_json, read_limited
 from shared.http.deadline import DeadlinePassedError, NameUnknownError, check_name, deadline
@@ -424,8 +425,9 @@ def _payload(reply: _Reply, shape: type) -> object:
 
 
 def _wire_trouble(where: str, error: Exception) -> PassingTrouble:
-    """Where and what; a name that cannot be resolved is said alone, so that every path of that host says the same."""
-    return PassingTrouble(str(error) if isinstance(error, NameUnknownError) else f"{where}: {_wire_words(error)}")
+    """Where and what; a name that leads nowhere is said alone, so that every path of that host says the same."""
+    is_about_name = isinstance(error, NameUnknownError | ForbiddenAddressError)
+    return PassingTrouble(str(error) if is_about_name else f"{where}: {_wire_words(error)}")
 
 
 def _wire_words(error: Exception) -> str:

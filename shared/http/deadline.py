@@ -17,6 +17,8 @@ from typing import Any
 
 import httpcore
 
+from shared.http.addresses import allowed
+
 _ends_at: ContextVar[float] = ContextVar("_ends_at", default=float("inf"))
 
 
@@ -113,13 +115,18 @@ class DeadlineStream(httpcore.NetworkStream):
 
 
 def check_name(host: str, seconds: float) -> None:
-    """Raises httpcore.ConnectError (NameUnknownError, or a timeout) when the host has no address we can find."""
+    """Raises httpcore.ConnectError (NameUnknownError, ForbiddenAddressError) or a timeout when no address is found."""
     with deadline(seconds):
         _addresses(host, 0, seconds)
 
 
 def _addresses(host: str, port: int, seconds: float) -> list[str]:
-    """The addresses of a host. The resolver knows no timeout, so it runs on a thread of its own that may be left."""
+    """The addresses of a host that may be connected to, each of them as it will be: nobody resolves the name again."""
+    return allowed(host, _resolved(host, port, seconds))
+
+
+def _resolved(host: str, port: int, seconds: float) -> list[str]:
+    """What the name leads to now. The resolver knows no timeout, so it runs on a thread of its own that may be left."""
     try:
         return [str(ipaddress.ip_address(host.strip("[]")))]
     except ValueError:

@@ -9,7 +9,7 @@ from tests.factories import NOON, minutes
 
 def a_message(kind: str = "broke", **overrides: Any) -> Message:
     """`ci` of acme/web broke on main."""
-    is_break = kind == "broke"
+    is_break = kind in ("broke", "flapping")
     fields: dict[str, Any] = {
         "kind": Kind(kind),
         "status": Status.FAILED if is_break else Status.SUCCEEDED,

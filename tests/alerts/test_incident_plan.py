@@ -125,6 +125,50 @@ def test_a_recovery_is_delivered_as_news_of_the_incident_it_ends(session: Sessio
     assert deliveries(session, "kind", "incident_id") == [("broke", first), ("fixed", first), ("broke", second)]
 
 
+def finish_all(history: History, *statuses: str) -> None:
+    """Builds that end so, one after the other."""
+    for number, status in enumerate(statuses, 1):
+        history.finish(status, number)
+
+
+def test_a_branch_that_flaps_is_told_once_and_then_when_it_passes_steadily(session: Session, history: History) -> None:
+    finish_all(history, *["failed", "succeeded"] * 6, "succeeded", "succeeded")
+
+    plan_deliveries(session, ["ops"], NOW)
+
+    assert deliveries(session, "kind", "message->>'breaks'", "message->>'broken_since'") == [
+        ("broke", "1", "2026-11-20T12:06:00Z"),
+        ("fixed", "1", "2026-11-20T12:06:00Z"),
+        ("broke", "2", "2026-11-20T12:08:00Z"),
+        ("fixed", "2", "2026-11-20T12:08:00Z"),
+        ("flapping", "3", "2026-11-20T12:10:00Z"),
+        ("fixed", "3", "2026-11-20T12:10:00Z"),
+    ]
+
+
+def test_what_began_to_flap_before_anyone_was_told_is_told_when_it_goes_on(session: Session, history: History) -> None:
+    finish_all(history, "failed", "succeeded", "failed", "succeeded", "failed")
+    plan_deliveries(session, [], NOW)
+    history.finish("succeeded", 6)
+    history.finish("failed", 7)
+    history.finish("failed", 8)
+
+    plan_deliveries(session, ["ops"], NOW)
+
+    assert incidents(session, "status", "is_silent")[-1] == ("flapping", False)
+    assert deliveries(session, "kind") == [("flapping",)]
+
+
+def test_the_past_that_ends_a_flapping_branch_is_not_told(session: Session, history: History) -> None:
+    finish_all(history, "failed", "succeeded", "failed", "succeeded", "failed", "succeeded", "succeeded")
+    history.finish("succeeded", 8, is_backfill=True)
+
+    plan_deliveries(session, ["ops"], NOW)
+
+    assert incidents(session, "status")[-1] == ("fixed",)
+    assert [kind for (kind,) in deliveries(session, "kind")] == ["broke", "fixed", "broke", "fixed", "flapping"]
+
+
 @pytest.mark.parametrize("is_backfill", [True, False])
 def test_an_incident_is_silent_when_nobody_was_told(session: Session, history: History, is_backfill: bool) -> None:
     history.finish("failed", 1, is_backfill=is_backfill)

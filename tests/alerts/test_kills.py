@@ -31,9 +31,9 @@ _forks.set_forkserver_preload(["tests.alerts.worker"])
 
 
 class Feed:
-    """Pipelines that break and are fixed in turn; `expected` says what has to arrive."""
+    """Pipelines that break and are fixed in turn, too seldom to flap; `expected` says what has to arrive."""
 
-    def __init__(self, engine: Engine, pipelines: int = 40) -> None:
+    def __init__(self, engine: Engine, pipelines: int = 96) -> None:
         self.engine = engine
         self.began = utc_now() - timedelta(hours=1)
         self.steps = Counter[int]()

@@ -9,6 +9,7 @@ from tests.factories import NOON, minutes
 
 def test_a_title_is_a_sentence() -> None:
     assert a_message("broke").title == "acme/web ci broke on main"
+    assert a_message("flapping", breaks=3).title == "acme/web ci is flapping on main"
     assert a_message("fixed").title == "acme/web ci is fixed on main"
     assert a_message(repository=None, pipeline="checkout").title == "checkout broke on main"
     assert a_message(repository="group/app", pipeline="group/app").title == "group/app broke on main"
@@ -30,6 +31,14 @@ def test_the_facts_leave_out_what_is_unknown() -> None:
         "Duration": "5 min",
         "Broken for": "2 h 10 min",
     }
+
+
+def test_a_branch_that_flaps_is_told_with_how_often_it_broke_and_what_to_expect() -> None:
+    facts = dict(a_message("flapping", breaks=3).facts)
+
+    assert facts["Status"] == "failed"
+    assert facts["Flapping"] == "broke 3 times within an hour; told again once it passes steadily"
+    assert "Broken for" not in facts
 
 
 def test_a_message_comes_back_from_its_row_as_it_was() -> None:

@@ -220,9 +220,9 @@ def test_planners_that_race_plan_each_event_once(database: Engine) -> None:
     catch_up(database, ["ops"], NOW)
     with Session(database) as session, session.begin():
         history.session = session
-        for number in range(1, 9):
+        for number in range(1, 5):
             status = "failed" if number % 2 else "succeeded"
-            history.see(*[a_run(number, status, pipeline_external_id=f"p/{n}") for n in range(100)])
+            history.see(*[a_run(number, status, pipeline_external_id=f"p/{n}") for n in range(200)])
     together = threading.Barrier(4)
     read: list[int] = []
 

@@ -5,13 +5,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tests.chaos.neighbours import Neighbours
 from tests.chaos.processes import Speed
 
 if TYPE_CHECKING:
     from tests.chaos.scene import Scene
 
-Neighbour = Callable[[ExitStack], str]
-"""Starts what it needs for as long as the drill, and returns the `[[providers]]` section of one more installation."""
+Neighbourhood = Callable[[ExitStack], Neighbours]
+"""Starts some more installations, for as long as the drill."""
 
 Course = Callable[["Scene"], Iterator[None]]
 """Hurts and heals up to its `yield`; what stands behind it looks at what came of it, once everything has settled."""
@@ -32,7 +33,7 @@ class Drill:
 
     `has_api` adds an API process and a follower of its stream; `has_server` gives the drill a Postgres of its own, to
     be killed; `is_proxied` puts a relay in front of the database, `is_listening_proxied` only in front of the
-    connection that listens. `neighbour` is an installation beside GitHub that is watched and never answers well;
+    connection that listens. `neighbourhood` are installations beside GitHub that are watched, and trouble;
     `sites` says which of the simulated ones are read. `may_stay_unknown`: a verdict may be recorded as `unknown`, since
     the provider itself gave it so.
     """
@@ -54,7 +55,7 @@ class Drill:
     has_old_names: bool = False
     has_webhooks: bool = False
     may_stay_unknown: bool = False
-    neighbour: Neighbour | None = None
+    neighbourhood: Neighbourhood | None = None
 
 
 DRILLS: dict[str, Drill] = {}

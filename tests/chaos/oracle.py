@@ -68,6 +68,17 @@ VIOLATIONS = {
         SELECT 1 FROM builds b LEFT JOIN attempts a ON a.build_id = b.id AND a.number = b.attempt
         WHERE (b.status, b.finished_at) IS DISTINCT FROM (a.status, a.finished_at)
            OR b.attempt <> (SELECT max(number) FROM attempts m WHERE m.build_id = b.id)""",
+    "incidents not at their last version": """
+        SELECT 1 FROM incidents i WHERE version <> (
+            SELECT count(*) FROM events e WHERE e.subject_kind = 'incident' AND e.subject_id = i.id)""",
+    "incidents not as their last event says": """
+        SELECT 1 FROM incidents i WHERE status IS DISTINCT FROM (
+            SELECT to_status FROM events e WHERE e.subject_kind = 'incident' AND e.subject_id = i.id
+            ORDER BY pos DESC LIMIT 1)""",
+    "a broken branch without an open incident, or a working one with": """
+        SELECT 1 FROM verdicts v LEFT JOIN incidents i ON i.id = v.incident_id
+        WHERE (v.status IN ('failed', 'timed_out')) <> (i.id IS NOT NULL AND i.fixed_at IS NULL)
+          AND i.status IS DISTINCT FROM 'flapping'""",
     "one run as two builds": """
         SELECT 1 FROM builds b JOIN pipelines p ON p.id = b.pipeline_id
         GROUP BY p.instance_id, b.external_id HAVING count(*) > 1""",

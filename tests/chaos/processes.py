@@ -1,4 +1,4 @@
-"""Real scheduler and API processes at test speed, one log file each; a known-bad variant is put in only here."""
+"""Real scheduler and API processes at test speed, one log file each; a known-bad variant, or names, go in only here."""
 
 import multiprocessing
 import os
@@ -13,6 +13,7 @@ from alerts import RECEIVERS
 from collectors import COLLECTORS, pace, scheduler
 from shared import credentials, leases
 from shared.config.settings import load
+from tests.chaos import names as resolver
 from tests.chaos import variants
 
 _FORKS = multiprocessing.get_context("forkserver")
@@ -45,9 +46,10 @@ def start_scheduler(
     *,
     speed: Speed = LIFE,
     variant: variants.Variant | None = None,
+    names: resolver.Names | None = None,
 ) -> ForkServerProcess:
     """Start `collectors.scheduler.run` on a configuration; `kill()` on the result is a SIGKILL."""
-    given = (config_file, dict(environment), log, speed, variant)
+    given = (config_file, dict(environment), log, speed, variant, names)
     process = _FORKS.Process(target=_run, args=given, daemon=True)
     process.start()
     return process
@@ -65,7 +67,12 @@ def start_api(
 
 
 def _run(
-    config_file: Path, environment: Mapping[str, str], log: Path, speed: Speed, variant: variants.Variant | None
+    config_file: Path,
+    environment: Mapping[str, str],
+    log: Path,
+    speed: Speed,
+    variant: variants.Variant | None,
+    names: resolver.Names | None,
 ) -> None:
     with log.open("ab") as stderr:
         os.dup2(stderr.fileno(), 2)
@@ -73,6 +80,8 @@ def _run(
     _hurry(speed)
     if variant is not None:
         variants.put_in(variant)
+    if names is not None:
+        resolver.put_in(names)
     config = load(
         config_file,
         providers={kind: collector.settings_class for kind, collector in COLLECTORS.items()},

@@ -59,9 +59,7 @@ class Proxy:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.close()
         self.manner.is_black_hole = False
-        self.cut()
         self._await(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -86,7 +84,10 @@ class Proxy:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
 
     async def _end(self) -> None:
-        """Every connection is cut: let its tasks see that."""
+        """Take no connection more, cut those there are, and let their tasks see that."""
+        self._server.close()
+        for link in tuple(self._links):
+            link.cut()
         left = asyncio.all_tasks() - {asyncio.current_task()}
         if left:
             await asyncio.wait(left, timeout=5)

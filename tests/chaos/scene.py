@@ -19,6 +19,8 @@ from simulator import TOKEN, Simulator
 from simulator.hooks import Manner, Target
 from tests.chaos import oracle, variants
 from tests.chaos.drill import Drill, World
+from tests.chaos.names import Names
+from tests.chaos.neighbours import Neighbours
 from tests.chaos.proxy import Proxy
 from tests.chaos.servers import OwnServer
 from tests.chaos.stack import GITHUB, GITLAB, JENKINS, Follower, Plan, Stack, Tailer, wait_until
@@ -52,6 +54,8 @@ class Scene:
     server: OwnServer | None
     proxy: Proxy | None
     databases: Databases
+    neighbours: Neighbours
+    names: Names
     breaches: list[str] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
 
@@ -188,9 +192,11 @@ def a_scene(
             variants.prepare(engine, variant)
         has_proxy = drill.is_proxied or drill.is_listening_proxied
         proxy = ending.enter_context(Proxy(url)) if has_proxy else None
-        neighbour = drill.neighbour(ending) if drill.neighbour else ""
+        neighbours = drill.neighbourhood(ending) if drill.neighbourhood else Neighbours()
+        names = Names(folder)
+        names.lead(neighbours.names)
         plan = Plan(
-            providers=sections(simulator, folder, tokens[0], drill) + neighbour,
+            providers=sections(simulator, folder, tokens[0], drill) + neighbours.sections,
             floor_seconds=drill.floor_seconds,
             schedulers=drill.schedulers,
             has_api=drill.has_api,
@@ -198,6 +204,7 @@ def a_scene(
             level="info",
             direct_url=proxy.url if proxy and drill.is_listening_proxied else None,
             variant=variant,
+            names=names if neighbours.names else None,
         )
         stack = Stack(folder, proxy.url if proxy and drill.is_proxied else url, plan)
         ending.callback(stack.stop)
@@ -221,6 +228,8 @@ def a_scene(
             server=server,
             proxy=proxy,
             databases=databases,
+            neighbours=neighbours,
+            names=names,
         )
 
 

@@ -1,6 +1,7 @@
 """Two schedulers and an API as real processes, the means to hurt each, and clients that follow the log."""
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ import psycopg
 import websocket
 
 from shared.database import libpq_url
+from tests.chaos.names import Names
 from tests.chaos.processes import LIFE, Speed, start_api, start_scheduler
 from tests.chaos.variants import Variant
 
@@ -68,7 +70,8 @@ watch = {watch}
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a stack is made of; `providers` is the text of its `[[providers]]` sections."""
+    """What a stack is made of; `providers` is the text of its `[[providers]]` sections, `names` what schedulers ask for
+    an address first."""
 
     providers: str
     schedulers: int = 2
@@ -79,6 +82,15 @@ class Plan:
     direct_url: str | None = None
     environment: Mapping[str, str] | None = None
     variant: Variant | None = None
+    names: Names | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a process left: after how long, and with which code (minus the signal that ended it, None if it stayed)."""
+
+    seconds: float
+    code: int | None
 
 
 class Stack:
@@ -94,7 +106,7 @@ class Stack:
         self.environment = {"DATABASE_URL": libpq_url(database_url), **(plan.environment or {})}
         if plan.direct_url is not None:
             self.environment["OBSERVATORY_DATABASE__DIRECT_URL"] = libpq_url(plan.direct_url)
-        self._started = 0
+        self._numbers = itertools.count(1)
         self.schedulers = [self.start_scheduler() for _ in range(plan.schedulers)]
         self.api = self._start_api() if plan.has_api else None
 
@@ -113,14 +125,25 @@ class Stack:
         """Another in the place of one that ended."""
         self.schedulers[number] = self.start_scheduler()
 
-    def terminate_scheduler(self, number: int) -> float:
-        """SIGTERM, and another in its place; how long it took to leave, in seconds."""
+    def terminate_scheduler(self, number: int) -> Exit:
+        """SIGTERM, and another in its place; how it left."""
         began = time.monotonic()
         self.schedulers[number].terminate()
         self.schedulers[number].join(30)
-        took = time.monotonic() - began
+        left = Exit(time.monotonic() - began, self.schedulers[number].exitcode)
         self.kill_scheduler(number)
-        return took
+        return left
+
+    def terminate_api(self) -> Exit:
+        """SIGTERM to the arbiter, as a supervisor does it, and another in its place; how it left."""
+        assert self.api is not None
+        began = time.monotonic()
+        self.api.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.api.wait(30)
+        left = Exit(time.monotonic() - began, self.api.returncode)
+        self.kill_api()
+        return left
 
     def kill_api(self) -> None:
         """SIGKILL to the arbiter and its worker, and another in their place."""
@@ -149,13 +172,17 @@ class Stack:
             self.api.wait()
 
     def _log(self, kind: str) -> Path:
-        self._started += 1
-        return self.folder / f"{self._started:03}-{kind}.log"
+        return self.folder / f"{next(self._numbers):03}-{kind}.log"
 
     def start_scheduler(self) -> ForkServerProcess:
         """One more that is nobody's replacement; the caller ends it."""
         return start_scheduler(
-            self.config, self.environment, self._log("scheduler"), speed=self.plan.speed, variant=self.plan.variant
+            self.config,
+            self.environment,
+            self._log("scheduler"),
+            speed=self.plan.speed,
+            variant=self.plan.variant,
+            names=self.plan.names,
         )
 
     def _start_api(self) -> subprocess.Popen[bytes]:
@@ -179,6 +206,7 @@ class Follower:
         self.seen_at: list[float] = []
         self.holes: list[str] = []
         self.resyncs = 0
+        self.greetings = 0
         self.epoch: str | None = None
         self.stopping = threading.Event()
         self.thread = threading.Thread(target=self._follow)
@@ -196,17 +224,18 @@ class Follower:
 
     def _listen(self, stream: websocket.WebSocket) -> None:
         with contextlib.closing(stream):
-            hello = json.loads(stream.recv())
-            self.epoch = self.epoch or hello["epoch"]
+            hello = _received(stream)
+            self.epoch = self.epoch or str(hello["epoch"])
             since = self.seen[-1] if self.seen else 0
             stream.send(
                 json.dumps({"type": "subscribe", "epoch": self.epoch, "since": since, "include_backfill": True})
             )
-            while json.loads(stream.recv())["type"] != "subscribed":
+            while _received(stream)["type"] != "subscribed":
                 pass
+            self.greetings += 1
             while not self.stopping.is_set():
                 with contextlib.suppress(websocket.WebSocketTimeoutException):
-                    self._take(json.loads(stream.recv()))
+                    self._take(_received(stream))
 
     def _take(self, message: dict[str, object]) -> None:
         if message["type"] == "resync":
@@ -217,6 +246,15 @@ class Follower:
                 self.holes.append(f"{message['pos']} says it follows {message['prev_pos']}, not {before}")
             self.seen.append(int(str(message["pos"])))
             self.seen_at.append(time.time())
+
+
+def _received(stream: websocket.WebSocket) -> dict[str, object]:
+    """The next message; a goodbye ends the connection as its loss does."""
+    told = stream.recv()
+    if not told:
+        raise websocket.WebSocketConnectionClosedException("the server said goodbye")
+    message: dict[str, object] = json.loads(told)
+    return message
 
 
 class Tailer:

@@ -1,4 +1,4 @@
-"""The smoke drills, a dozen faults side by side: each has to end green."""
+"""The smoke drills, a few faults of every kind side by side: each has to end green."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future

@@ -18,6 +18,7 @@ class Variant(StrEnum):
     UNFENCED_LEASE = "unfenced-lease"
     NOTIFY_ONLY = "notify-only"
     STATUS_FILTER = "status-filter"
+    ANY_ADDRESS = "any-address"
 
 
 CAUGHT_BY = {
@@ -26,6 +27,7 @@ CAUGHT_BY = {
     Variant.UNFENCED_LEASE: "F05",
     Variant.NOTIFY_ONLY: "F40",
     Variant.STATUS_FILTER: "F29",
+    Variant.ANY_ADDRESS: "F19",
 }
 """The drill that has to turn red for each."""
 
@@ -62,7 +64,7 @@ def _unfenced_lease() -> None:
     """Whoever once held a source, or the credential that is asked with, may go on for ever."""
     from shared import credentials, leases  # noqa: PLC0415
 
-    for statement in ("_RENEW", "_RELEASE"):
+    for statement in ("_RENEW", "_RENEW_AND_ASK", "_RELEASE"):
         _change(leases, statement, "AND fence = :fence AND lease_until IS NOT NULL", "AND :fence > 0")
     _change(credentials, "_KEEP", "AND lease_owner = :owner", "AND :owner <> ''")
 
@@ -93,6 +95,13 @@ def _status_filter() -> None:
     GitHubCollector._page_params = filtered  # type: ignore[method-assign, assignment]  # noqa: SLF001
 
 
+def _any_address() -> None:
+    """Follow a name wherever it leads."""
+    from shared.http import deadline  # noqa: PLC0415
+
+    deadline.allowed = lambda host, addresses: list(addresses)  # type: ignore[attr-defined]  # noqa: ARG005
+
+
 def _change(module: ModuleType, name: str, old: str, new: str) -> None:
     """Replace a part of one of a module's statements, its parameters' types kept."""
     statement: str | TextClause = getattr(module, name)
@@ -113,4 +122,5 @@ _SPOILERS = {
     Variant.UNFENCED_LEASE: _unfenced_lease,
     Variant.NOTIFY_ONLY: _notify_only,
     Variant.STATUS_FILTER: _status_filter,
+    Variant.ANY_ADDRESS: _any_address,
 }

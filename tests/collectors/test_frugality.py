@@ -155,8 +155,8 @@ def test_another_token_asks_for_everything_once_and_forgets_the_old_tags(
     watching: Watching, database: Engine, tmp_path: Path
 ) -> None:
     warm(watching)
-    watching.simulator.github.settings.tokens["rotated"] = 5000
-    (tmp_path / "token").write_text("rotated")
+    watching.simulator.github.settings.tokens["token-after-rotation"] = 5000
+    (tmp_path / "token").write_text("token-after-rotation")
 
     watching.turn()
     watching.turn()

@@ -25,19 +25,47 @@ def windows(heard: Sequence[Heard]) -> list[dict[str, str]]:
     return [{key: values[0] for key, values in query.items()} for query in queries if "source" not in query]
 
 
-def test_a_pipeline_is_read_whole_detail_jobs_bridges_and_the_detail_again(far: Server) -> None:
-    far.pipelines, far.jobs = [a_pipeline()], [a_job(1)]
+PARTS = ["/pipelines/100/jobs", "/pipelines/100/bridges"]
+
+
+def test_a_running_pipeline_is_read_whole_detail_jobs_bridges_and_the_detail_again(far: Server) -> None:
+    far.pipelines, far.jobs = [a_pipeline("running")], [a_job(1)]
 
     pages, heard = listed(far)
 
-    whole = ["/pipelines/100", "/pipelines/100/jobs", "/pipelines/100/bridges", "/pipelines/100"]
-    assert paths(heard) == ["/pipelines", *whole, "/pipelines"]
+    assert paths(heard) == ["/pipelines", "/pipelines/100", *PARTS, "/pipelines/100", "/pipelines"]
     assert "include_retried=true" in heard[2].target
     assert {each.headers["private-token"] for each in heard} == {"glpat-1"}
     assert heard[0].target.startswith("/api/v4/projects/group%2Fweb/pipelines?")
     (seen,) = [build for page in pages for build in page.observations]
     assert (seen.external_id, seen.default_branch) == ("100", "trunk")
     assert [job.external_id for job in seen.jobs or ()] == ["1"]
+
+
+def test_the_list_is_the_first_look_at_what_is_finished(far: Server) -> None:
+    far.pipelines, far.jobs = [a_pipeline()], [a_job(1)]
+
+    pages, heard = listed(far)
+
+    assert paths(heard) == ["/pipelines", *PARTS, "/pipelines/100", "/pipelines"]
+    assert [build.status for page in pages for build in page.observations] == ["succeeded"]
+
+
+def test_a_finished_pipeline_that_is_retried_behind_the_list_is_read_once_more(far: Server) -> None:
+    far.pipelines, far.jobs = [a_pipeline("failed")], [a_job(1, "failed")]
+    retried: list[str] = []
+
+    def retry(path: str) -> None:
+        if path == "/pipelines/100/jobs" and not retried:
+            retried.append(path)
+            far.pipelines[0] |= a_pipeline("running", updated_at=at(NOON + minutes(6)))
+            far.jobs.append(a_job(2, "running", created_at=at(NOON + minutes(6)), started_at=None, finished_at=None))
+
+    far.before = retry
+    pages, heard = listed(far)
+
+    assert [build.status for page in pages for build in page.observations] == ["failed", "running"]
+    assert paths(heard).count("/pipelines/100/jobs") == 2
 
 
 def test_the_list_is_asked_in_a_moving_window_and_never_by_deep_pages(far: Server) -> None:

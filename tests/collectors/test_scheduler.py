@@ -6,7 +6,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import migrations
 from shared.database import libpq_url, make_engine
 from shared.embedded.server import Server
 from simulator import Simulator
+from tests.chaos.proxy import Proxy
 from tests.scheduler_process import start_scheduler
 
 CONFIG = """
@@ -142,29 +143,12 @@ def test_a_scheduler_waits_for_its_database_and_goes_on_after_a_restart(config: 
 def test_the_watchdog_ends_a_process_whose_database_connection_hangs(
     config: Path, database_url: str, simulator: Simulator
 ) -> None:
-    frozen: set[int] = set()
-    with running(config, database_url, simulator, standstill=3) as scheduler:
+    with Proxy(database_url) as proxy, running(config, proxy.url, simulator, standstill=3) as scheduler:
         assert eventually(lambda: polls(database_url) >= 2)
-        try:
-            assert eventually(lambda: freeze(database_url, frozen) and not scheduler.is_alive())
-        finally:
-            for pid in frozen:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
+        proxy.manner.is_black_hole = True
+        assert eventually(lambda: not scheduler.is_alive())
 
     assert scheduler.exitcode == 70
-
-
-def freeze(url: str, frozen: set[int]) -> bool:
-    """Stop every server process that works for the scheduler: its connections stay open and answer nothing."""
-    backends = """SELECT pid FROM pg_stat_activity
-                  WHERE application_name = 'observatory scheduler' AND datname = current_database()"""
-    fresh = {int(str(pid)) for (pid,) in ask(url, backends)} - frozen
-    for pid in fresh:
-        with suppress(ProcessLookupError):  # its connection was closed meanwhile
-            os.kill(pid, signal.SIGSTOP)
-    frozen |= fresh
-    return frozen != set()
 
 
 def test_unmigrated_tables_are_said_in_words(config: Path, database_url: str, simulator: Simulator) -> None:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared.collector_errors import ErrorKind, errors, kind_of, kind_of_row, note
+from shared.collector_errors import ErrorKind, errors, kind_of, kind_of_row, note, note_elsewhere
 from shared.errors import (
     CredentialRefused,
     MalformedPayload,
@@ -89,6 +89,32 @@ def test_an_example_holds_no_secret_and_nothing_that_cannot_be_stored(session: S
 
     assert str(row["example"]).startswith("[secret] ")
     assert len(str(row["example"])) == 500
+
+
+def test_what_belongs_to_no_source_is_counted_with_the_oldest_its_pattern_found(session: Session) -> None:
+    for scope in ("other/named", "acme/archived", "acme/web", "acme/api"):
+        a_source(session, scope)
+    session.execute(text("UPDATE sources SET pattern = 'acme/*', origin = 'found' WHERE scope LIKE 'acme/%'"))
+    session.execute(text("UPDATE sources SET is_active = false WHERE scope = 'acme/archived'"))
+    instance = session.scalar(text("SELECT max(id) FROM instances")) or 0
+    for _ in range(2):
+        note_elsewhere(session, instance, ErrorKind.UNAVAILABLE, "502", pattern="acme/*")
+    note_elsewhere(session, instance, ErrorKind.NOT_FOUND, "gone")
+
+    without, found = errors(session, EVERYTHING, limit=10)
+
+    assert (found["scope"], found["kind"], found["count"], found["example"]) == ("acme/web", "unavailable", 2, "502")
+    assert (without["scope"], without["kind"]) == ("other/named", "not_found")
+
+
+def test_an_installation_without_a_source_has_nowhere_to_count(session: Session) -> None:
+    a_source(session)
+    session.execute(text("DELETE FROM sources"))
+    instance = session.scalar(text("SELECT max(id) FROM instances")) or 0
+
+    note_elsewhere(session, instance, ErrorKind.UNAVAILABLE, "502", pattern="acme/*")
+
+    assert errors(session, EVERYTHING, limit=10) == []
 
 
 def test_errors_of_one_instant_are_paged_without_a_repeat_or_a_hole(session: Session) -> None:

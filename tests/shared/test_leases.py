@@ -47,6 +47,15 @@ def expire(engine: Engine) -> None:
         connection.execute(text("UPDATE sources SET lease_until = clock_timestamp() - interval '1 second'"))
 
 
+def make_due(engine: Engine, scope: str, *, interval_seconds: float, late_seconds: float) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text("""UPDATE sources SET interval_seconds = :interval,
+                           next_poll_at = clock_timestamp() - make_interval(secs => :late) WHERE scope = :scope"""),
+            {"interval": interval_seconds, "late": late_seconds, "scope": scope},
+        )
+
+
 DONE = Outcome(is_complete=True, wait_seconds=60, interval_seconds=60)
 
 
@@ -64,6 +73,41 @@ def test_many_claimers_share_the_sources_and_none_is_claimed_twice(watched: Engi
         thread.join()
 
     assert sorted(claimed) == list(range(1, SOURCES + 1))
+
+
+@pytest.fixture
+def three(watched: Engine) -> Engine:
+    """Sources in haste, usual and quiet; the others rest."""
+    with watched.begin() as connection:
+        connection.execute(text("UPDATE sources SET next_poll_at = clock_timestamp() + interval '1 hour'"))
+    make_due(watched, "s1", interval_seconds=180, late_seconds=20)
+    make_due(watched, "s2", interval_seconds=5, late_seconds=10)
+    make_due(watched, "s3", interval_seconds=60, late_seconds=30)
+    return watched
+
+
+def test_of_more_than_can_be_polled_the_latest_by_its_own_interval_comes_first(three: Engine) -> None:
+    assert [claim(three, "owner")[0].scope for _ in range(3)] == ["s2", "s3", "s1"]
+
+
+def test_a_quiet_source_that_waited_long_comes_before_one_in_haste(three: Engine) -> None:
+    make_due(three, "s1", interval_seconds=180, late_seconds=400)
+
+    assert claim(three, "owner")[0].scope == "s1"
+
+
+def test_what_somebody_asked_for_comes_first_until_it_was_polled(three: Engine) -> None:
+    asked = (
+        "UPDATE sources SET last_poll_at = clock_timestamp() - interval '{}', requested_at = now() WHERE scope = 's1'"
+    )
+    with three.begin() as connection:
+        connection.execute(text(asked.format("1 minute")))
+    [first] = claim(three, "owner")
+    release(three, first, DONE)
+    make_due(three, "s1", interval_seconds=180, late_seconds=20)
+
+    assert first.scope == "s1"
+    assert claim(three, "owner")[0].scope == "s2"
 
 
 def test_an_expired_lease_goes_to_another_with_a_greater_fence(watched: Engine) -> None:

@@ -123,29 +123,34 @@ def database_crashes(scene: Scene) -> Iterator[None]:
     has_server=True,
     is_proxied=True,
     speed=Speed(standstill_seconds=7.0),
+    world=World(runs=180, seconds=75),
 )
 def frozen_database(scene: Scene) -> Iterator[None]:
     assert scene.server is not None
     assert scene.proxy is not None
     scene.server.freeze()
-    time.sleep(11)
+    ended = _supervise(scene, 30)
     scene.server.thaw()
-    ended = replace_ended(scene)
-    scene.nap(2, 3)
+    scene.nap(4, 5)
     scene.proxy.manner.is_black_hole = True
-    time.sleep(11)
+    ended += _supervise(scene, 30)
     scene.proxy.manner.is_black_hole = False
-    ended += replace_ended(scene)
     scene.figures["ended by their watchdog"] = ended
     yield
+    scene.expect(ended > 0, "no watchdog bit, so the drill says little")
 
 
-def replace_ended(scene: Scene) -> int:
-    """What a supervisor does: another scheduler for each that ended; how many did."""
-    ended = [number for number, each in enumerate(scene.stack.schedulers) if not each.is_alive()]
-    for number in ended:
-        scene.stack.replace_scheduler(number)
-    return len(ended)
+def _supervise(scene: Scene, seconds: float) -> int:
+    """What a supervisor does meanwhile: another scheduler for each that ended; how many did."""
+    ended = 0
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        time.sleep(1)
+        for number, each in enumerate(scene.stack.schedulers):
+            if not each.is_alive():
+                scene.stack.replace_scheduler(number)
+                ended += 1
+    return ended
 
 
 @drill("F35", "no connection is left", has_api=True)

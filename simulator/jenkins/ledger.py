@@ -55,6 +55,7 @@ def _entry(controller: Controller, beans: Beans, build: Build, now: datetime) ->
         "queued_at": build.queued_at.isoformat(),
         "started_at": build.started_at.isoformat() if has_begun else None,
         "finished_at": build.finished_at.isoformat() if is_over else None,
+        "left_queue_at": build.finished_at.isoformat() if standing is Standing.LEFT_QUEUE else None,
         "upstream": None if above is None else _id(above),
         "is_deleted": controller.is_deleted(build, now),
         "is_corrupt": build.is_corrupt(now),

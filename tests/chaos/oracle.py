@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Engine, text
@@ -36,6 +37,21 @@ def truth(simulator: Simulator, repository_ids: Iterable[object], sites: Iterabl
         for entry in simulator.ledger(at_end=True, provider=site)
         if site != "github" or entry["repository_id"] in watched
     }
+
+
+def never_shown(simulator: Simulator) -> set[Identity]:
+    """What was cancelled in Jenkins' queue between two of our looks at it: afterwards Jenkins tells nobody of it."""
+    looks = [each.at for each in simulator.requests("jenkins") if "queue/api/json" in each.target]
+    return {
+        (str(entry["pipeline"]), str(entry["external_id"]), 1)
+        for entry in simulator.ledger(at_end=True, provider="jenkins")
+        if (left_at := entry["left_queue_at"]) is not None
+        and not any(_at(entry["queued_at"]) <= look < _at(left_at) for look in looks)
+    }
+
+
+def _at(instant: object) -> datetime:
+    return datetime.fromisoformat(str(instant))
 
 
 def head(database: Engine) -> int:

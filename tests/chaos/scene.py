@@ -110,8 +110,12 @@ class Scene:
         self.simulator.hooks.send_to({"github": Target(url, WEBHOOK_SECRET)}, Manner(**manner))
 
     def truth(self) -> oracle.Outcome:
-        """How everything watched ends."""
-        return oracle.truth(self.simulator, watched_ids(self.simulator), self.drill.sites)
+        """How everything watched ends; without what nobody could have seen, unless it was seen."""
+        true = oracle.truth(self.simulator, watched_ids(self.simulator), self.drill.sites)
+        hidden = oracle.never_shown(self.simulator) & true.keys()
+        if hidden:
+            hidden -= oracle.outcome(self.database).keys()
+        return {attempt: status for attempt, status in true.items() if attempt not in hidden}
 
     def lost(self) -> dict[oracle.Identity, str]:
         """What is not recorded as it truly ended, each with how it is recorded."""

@@ -9,7 +9,7 @@ from shared.http.rate_limit import Budget
 CEILING_SECONDS = 180.0
 """No source waits longer, unless its budget forbids; then it says so."""
 
-QUIET_SECONDS = 165.0
+QUIET_SECONDS = 155.0
 """A quiet source's interval: the ceiling less what waiting for a turn and the asking itself may take."""
 
 LONGEST_SECONDS = 3600.0

@@ -23,6 +23,10 @@ STEADY_AFTER = 3
 that fails every other time still passes three times in a row once in eight."""
 
 
+Attempt = tuple[int, int]
+"""A build's id and the number of one of its attempts."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Whose incident it is: a pipeline's on a branch ('' where it knows none), in a project."""
@@ -72,13 +76,15 @@ class Standing:
     """Where a branch stands.
 
     `passes` counts the good verdicts in a row; `incident` is the last one, open or over; `openings` are the instants at
-    which incidents were opened, at least those of the last hour.
+    which incidents were opened, at least those of the last hour; `good` is the last attempt to pass before the
+    verdict's own.
     """
 
     verdict: Verdict
     passes: int = 0
     incident: Incident | None = None
     openings: tuple[datetime, ...] = ()
+    good: Attempt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +107,27 @@ def follow(
     passes = 0 if verdict.is_broken else 1 + (0 if standing is None else standing.passes)
     last = None if standing is None else standing.incident
     openings = () if standing is None else standing.openings
+    good = _last_good(standing, event)
     if last is None or not last.is_open:
         if not verdict.is_broken:
-            return Standing(verdict, passes, last, openings), None
-        opened = _opened(standing, event, verdict, place, new_id)
-        return Standing(verdict, passes, opened, (*openings, opened.opened_at)), Change(opened, None, event)
+            return Standing(verdict, passes, last, openings, good), None
+        opened = _opened(event, verdict, place, new_id=new_id, flaps=_flaps(openings, event), good=good)
+        return Standing(verdict, passes, opened, (*openings, opened.opened_at), good), Change(opened, None, event)
     after = _failed_again(last, event, verdict) if verdict.is_broken else _passed(last, event, passes)
     if after == last:
-        return Standing(verdict, passes, last, openings), None
+        return Standing(verdict, passes, last, openings, good), None
     after = replace(after, version=last.version + 1)
-    return Standing(verdict, passes, after, openings), Change(after, last.status, event)
+    return Standing(verdict, passes, after, openings, good), Change(after, last.status, event)
 
 
-def _opened(standing: Standing | None, event: Transition, verdict: Verdict, place: Place, new_id: int) -> Incident:
+def _flaps(openings: tuple[datetime, ...], event: Transition) -> int:
     earliest = event.finished_at - FLAPPING_WITHIN
-    flaps = 0 if standing is None else sum(opened_at >= earliest for opened_at in standing.openings)
-    good = None if standing is None else _last_good(standing.verdict, event)
+    return sum(opened_at >= earliest for opened_at in openings)
+
+
+def _opened(
+    event: Transition, verdict: Verdict, place: Place, *, new_id: int, flaps: int, good: Attempt | None
+) -> Incident:
     return Incident(
         id=new_id,
         pipeline_id=place.pipeline_id,
@@ -133,8 +144,8 @@ def _opened(standing: Standing | None, event: Transition, verdict: Verdict, plac
         first_bad_attempt=event.attempt,
         last_bad_build_id=event.build_id,
         last_bad_attempt=event.attempt,
-        last_good_build_id=None if good is None else good.build_id,
-        last_good_attempt=None if good is None else good.attempt,
+        last_good_build_id=None if good is None else good[0],
+        last_good_attempt=None if good is None else good[1],
         fixed_build_id=None,
         fixed_attempt=None,
         is_flaky=False,
@@ -142,9 +153,12 @@ def _opened(standing: Standing | None, event: Transition, verdict: Verdict, plac
     )
 
 
-def _last_good(before: Verdict, event: Transition) -> Verdict | None:
-    """The verdict before, if it was good; what the provider said of this very attempt and took back does not count."""
-    return None if before.is_broken or _attempt(before) == _attempt(event) else before
+def _last_good(standing: Standing | None, event: Transition) -> Attempt | None:
+    """The last attempt to pass before this one; what the provider said of this very attempt before does not count."""
+    if standing is None:
+        return None
+    before = standing.verdict
+    return standing.good if before.is_broken or _attempt(before) == _attempt(event) else _attempt(before)
 
 
 def _failed_again(incident: Incident, event: Transition, verdict: Verdict) -> Incident:
@@ -178,5 +192,5 @@ def _passed(incident: Incident, event: Transition, passes: int) -> Incident:
     )
 
 
-def _attempt(of: Verdict | Transition) -> tuple[int, int]:
+def _attempt(of: Verdict | Transition) -> Attempt:
     return of.build_id, of.attempt

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from alerts.incidents import Change, Incident, Standing, follow
 from alerts.message import Kind
 from alerts.plan_read import Key, Logged, message_of, read_events, read_standings
-from alerts.plan_write import News, append_changes, write_deliveries, write_incidents, write_verdicts
+from alerts.plan_write import Ids, News, append_changes, write_deliveries, write_incidents, write_verdicts
 from alerts.verdicts import STALE, Decision, Transition, Verdict, fold
 from shared.incident_status import IncidentStatus
 from shared.reading import plan_by_values
@@ -83,20 +83,22 @@ def plan_deliveries(session: Session, receivers: Collection[str], now: datetime)
     # A plan made while there were few incidents would be kept, and would read all of them once there are many.
     plan_by_values(session)
     folded = fold_all(read_standings(session, logged), logged, now, is_anyone_told=bool(receivers))
-    written = _write(session, folded, receivers, now)
-    session.execute(_MOVE_CURSOR, {"pos": _past_own(head, written)})
+    ids = _write(session, folded, receivers, now)
+    # Said before the event log's lock is taken: whoever takes our lines may be slow, and all recorders would wait.
     _log_plan(folded, events, head)
+    written = append_changes(session, folded.changes, ids) if folded.changes else []
+    session.execute(_MOVE_CURSOR, {"pos": _past_own(head, written)})
     return events
 
 
-def _write(session: Session, folded: Folded, receivers: Collection[str], now: datetime) -> Sequence[int]:
-    """Store what was folded; returns the positions of the events that tell of the incidents."""
+def _write(session: Session, folded: Folded, receivers: Collection[str], now: datetime) -> Ids:
+    """Store what was folded, all but the events that tell of it; returns the incidents' ids."""
     ids = write_incidents(session, folded.incidents.values()) if folded.incidents else {}
     if folded.changed:
         write_verdicts(session, folded.changed, ids)
     if folded.news and receivers:
         write_deliveries(session, folded.news, receivers, ids, now)
-    return append_changes(session, folded.changes, ids) if folded.changes else []
+    return ids
 
 
 def _past_own(head: int, written: Sequence[int]) -> int:
@@ -145,13 +147,10 @@ def _kind(event: Transition, decision: Decision, before: Incident | None, after:
 
 
 def _news(each: Logged, kind: Kind, decision: Decision, last: Verdict | None, after: Standing) -> News:
-    """The message about an event; a branch that is fixed was broken since its incident began."""
+    """The message about an event: broken since its incident began, so that all messages of one say the same."""
     incident = after.incident
-    broken_since = after.verdict.since
-    if kind is Kind.FIXED and incident is not None:
-        broken_since = incident.opened_at
-    elif kind is Kind.FIXED and last is not None:
-        broken_since = last.since
+    # Without one it broke when an older version looked, which knew none.
+    broken_since = (last or after.verdict).since if incident is None else incident.opened_at
     breaks = 1 if incident is None else incident.flaps + 1
     message = message_of(each, kind, broken_since, breaks)
     return News(each.pos, message, incident, _TOO_LATE if decision in _LATE else None)

@@ -54,6 +54,7 @@ _MOST_OPENINGS = 100
 # old build that comes late (a backfill brings thousands) reaches far back.
 _STANDINGS = text(f"""
     SELECT v.pipeline_id, v.branch, v.status, v.build_id, v.attempt, v.queued_at, v.since, v.is_announced, v.passes,
+           v.good_build_id, v.good_attempt,
            {", ".join(f"i.{name} AS incident_{name}" for name in _COLUMNS)},
            ARRAY(SELECT o.opened_at FROM incidents o
                  WHERE o.pipeline_id = v.pipeline_id AND o.branch = v.branch AND o.opened_at >= wanted.opened_after
@@ -158,7 +159,8 @@ def _transition(row: Row[Any]) -> Transition:
 
 def _standing(row: Row[Any]) -> Standing:
     verdict = Verdict(Status(row.status), row.build_id, row.attempt, row.queued_at, row.since, row.is_announced)
-    return Standing(verdict, row.passes, _incident(row), tuple(row.openings))
+    good = None if row.good_build_id is None else (row.good_build_id, row.good_attempt)
+    return Standing(verdict, row.passes, _incident(row), tuple(row.openings), good)
 
 
 def _incident(row: Row[Any]) -> Incident | None:

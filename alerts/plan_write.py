@@ -54,13 +54,14 @@ _INCIDENTS = text("""
 
 _VERDICTS = text("""
     INSERT INTO verdicts (pipeline_id, branch, status, build_id, attempt, queued_at, since, is_announced, passes,
-                          incident_id)
+                          incident_id, good_build_id, good_attempt)
     SELECT * FROM jsonb_to_recordset(:rows) AS planned(pipeline_id bigint, branch text, status text, build_id bigint,
         attempt integer, queued_at timestamptz, since timestamptz, is_announced boolean, passes integer,
-        incident_id bigint)
+        incident_id bigint, good_build_id bigint, good_attempt integer)
     ON CONFLICT (pipeline_id, branch) DO UPDATE SET status = excluded.status, build_id = excluded.build_id,
         attempt = excluded.attempt, queued_at = excluded.queued_at, since = excluded.since,
-        is_announced = excluded.is_announced, passes = excluded.passes, incident_id = excluded.incident_id
+        is_announced = excluded.is_announced, passes = excluded.passes, incident_id = excluded.incident_id,
+        good_build_id = excluded.good_build_id, good_attempt = excluded.good_attempt
 """).bindparams(bindparam("rows", type_=JSONB))
 
 # One row a receiver and event, for ever: the unique key makes planning the same event again a no-op.
@@ -106,6 +107,7 @@ def write_verdicts(session: Session, standings: Mapping[Key, Standing], ids: Ids
         {"pipeline_id": key[0], "branch": key[1]}
         | _STORED_VERDICT.dump_python(standing.verdict, mode="json")
         | {"passes": standing.passes, "incident_id": _real_id(standing.incident, ids)}
+        | dict(zip(("good_build_id", "good_attempt"), standing.good or (None, None), strict=True))
         for key, standing in sorted(standings.items(), key=itemgetter(0))
     ]
     session.execute(_VERDICTS, {"rows": rows})

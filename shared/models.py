@@ -433,7 +433,8 @@ class Cursor(Base):
 class Verdict(Base):
     """The latest verdict of one pipeline on one branch, and whether its failure was told to anyone.
 
-    `passes` counts the good verdicts in a row; `incident_id` is the branch's last incident, open or over.
+    `passes` counts the good verdicts in a row; `incident_id` is the branch's last incident, open or over; `good_*` is
+    the last attempt to pass before the verdict's own.
     """
 
     __tablename__ = "verdicts"
@@ -448,6 +449,8 @@ class Verdict(Base):
     is_announced: Mapped[bool] = _false()
     passes: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     incident_id: Mapped[int | None]
+    good_build_id: Mapped[int | None]
+    good_attempt: Mapped[int | None] = mapped_column(Integer)
 
 
 class Incident(Base):

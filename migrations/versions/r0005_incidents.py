@@ -41,12 +41,21 @@ POINT_AT_THEM = """
     FROM incidents i WHERE i.pipeline_id = v.pipeline_id AND i.branch = v.branch
 """
 
+# After a downgrade and another upgrade the log still tells of incidents that are no more; no new one gets their ids.
+NEVER_AN_ID_AGAIN = """
+    SELECT setval(pg_get_serial_sequence('incidents', 'id'), max(subject_id))
+    FROM events WHERE subject_kind = 'incident' HAVING max(subject_id) IS NOT NULL
+"""
+
 
 def upgrade() -> None:
     _incidents()
     op.add_column("verdicts", sa.Column("passes", sa.Integer(), server_default=ZERO, nullable=False))
     op.add_column("verdicts", sa.Column("incident_id", sa.BigInteger(), nullable=True))
     op.add_column("deliveries", sa.Column("incident_id", sa.BigInteger(), nullable=True))
+    op.add_column("verdicts", sa.Column("good_build_id", sa.BigInteger(), nullable=True))
+    op.add_column("verdicts", sa.Column("good_attempt", sa.Integer(), nullable=True))
+    op.execute(NEVER_AN_ID_AGAIN)
     op.execute(OPEN_TODAY)
     op.execute(POINT_AT_THEM)
 
@@ -104,6 +113,8 @@ def _incidents() -> None:
 
 def downgrade() -> None:
     op.drop_column("deliveries", "incident_id")
+    op.drop_column("verdicts", "good_attempt")
+    op.drop_column("verdicts", "good_build_id")
     op.drop_column("verdicts", "incident_id")
     op.drop_column("verdicts", "passes")
     op.drop_table("incidents")

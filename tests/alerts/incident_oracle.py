@@ -81,7 +81,7 @@ def row_of(said: Sequence[Said], start: int, end: int, flaps: int) -> dict[str, 
     part, is_over = said[start:end], end <= len(said)
     # One attempt is one failure, even if it was good for a moment in between.
     bad = [next(group) for _, group in groupby((each for each in part if not each.is_good), lambda each: each.attempt)]
-    good = said[start - 1] if start > 0 and said[start - 1].attempt != said[start].attempt else None
+    good = last_good(said[:start], said[start].attempt)
     breaks = [each for each, before in zip(part, [None, *part], strict=False) if not each.is_good and is_turn(before)]
     return {
         "status": "fixed" if is_over else "flapping" if flaps >= 2 else "broken",
@@ -101,6 +101,12 @@ def row_of(said: Sequence[Said], start: int, end: int, flaps: int) -> dict[str, 
         "is_flaky": any(is_rerun(part[:n]) for n in range(1, len(part) + 1)),
         "is_silent": all(each.is_backfill for each in breaks),
     }
+
+
+def last_good(said: Sequence[Said], but: tuple[int, int]) -> Said | None:
+    """The newest attempt but this one of which the last word was good."""
+    last_words = {each.attempt: each for each in said if each.attempt != but}
+    return next((each for each in reversed(last_words.values()) if each.is_good), None)
 
 
 def is_turn(before: Said | None) -> bool:

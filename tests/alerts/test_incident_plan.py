@@ -6,13 +6,15 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from alerts.plan import catch_up, plan_deliveries
-from shared.events import append_about
+from shared.events import STREAM_LOCK, append_about
 from shared.observation import Observation, latest_first
 from shared.status import FINISHED, Status
 from shared.wire import encode
@@ -125,6 +127,67 @@ def test_a_recovery_is_delivered_as_news_of_the_incident_it_ends(session: Sessio
     assert deliveries(session, "kind", "incident_id") == [("broke", first), ("fixed", first), ("broke", second)]
 
 
+def test_a_pass_that_is_taken_back_leaves_the_build_before_it_as_the_last_good_one(
+    session: Session, history: History
+) -> None:
+    history.finish("succeeded", 1)
+    for place, status in enumerate(("succeeded", "running", "failed")):
+        history.see(sighting(place, 2, 1, status, NOON + minutes(2), NOON + minutes(7)))
+        plan_deliveries(session, ["ops"], NOW)
+
+    [(last_good, first_bad)] = incidents(session, "last_good_build_id", "first_bad_build_id")
+    assert last_good == session.scalar(text("SELECT id FROM builds WHERE number = 1"))
+    assert first_bad == session.scalar(text("SELECT id FROM builds WHERE number = 2"))
+
+
+def test_what_reads_our_lines_slowly_does_not_hold_the_event_log(database: Engine) -> None:
+    with Session(database) as session, session.begin():
+        History(session).finish("failed", 1)
+    is_log_free = []
+
+    def slow_reader(_logger: object, _name: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        if line["event"] == "planned":
+            with Session(database) as other:
+                is_log_free.append(other.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": STREAM_LOCK}))
+        raise structlog.DropEvent
+
+    configured = structlog.get_config()
+    structlog.configure(processors=[slow_reader])
+    try:
+        catch_up(database, ["ops"], NOW)
+    finally:
+        structlog.configure(**configured)
+
+    assert is_log_free == [True]
+
+
+_DIE_ONCE = """
+    CREATE SEQUENCE deaths;
+    CREATE FUNCTION die_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF nextval('deaths') = 1 THEN RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '40P01'; END IF;
+        RETURN NULL;
+    END $$;
+"""
+
+
+@pytest.mark.parametrize("table", ["incidents", "verdicts", "deliveries", "events", "cursors"])
+def test_a_planner_that_died_of_a_deadlock_plans_everything_the_next_time(database: Engine, table: str) -> None:
+    with Session(database) as session, session.begin():
+        finish_all(History(session), "failed", "succeeded", "failed")
+        session.execute(text(_DIE_ONCE))
+        session.execute(
+            text(f"CREATE TRIGGER die AFTER INSERT OR UPDATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION die_once()")
+        )
+    with pytest.raises(OperationalError, match="deadlock"):
+        catch_up(database, ["ops"], NOW)
+
+    catch_up(database, ["ops"], NOW)
+
+    with Session(database) as session:
+        assert incidents(session, "status", "version") == [("fixed", 2), ("broken", 1)]
+        assert deliveries(session, "kind") == [("broke",), ("fixed",), ("broke",)]
+
+
 def finish_all(history: History, *statuses: str) -> None:
     """Builds that end so, one after the other."""
     for number, status in enumerate(statuses, 1):
@@ -157,6 +220,18 @@ def test_what_began_to_flap_before_anyone_was_told_is_told_when_it_goes_on(sessi
 
     assert incidents(session, "status", "is_silent")[-1] == ("flapping", False)
     assert deliveries(session, "kind") == [("flapping",)]
+
+
+def test_all_messages_of_an_incident_say_the_same_instant_at_which_it_began(session: Session, history: History) -> None:
+    finish_all(history, "failed", "succeeded", "failed", "succeeded", "failed", "succeeded")
+    plan_deliveries(session, [], NOW)
+    for number, status in enumerate(("failed", "succeeded", "succeeded", "succeeded"), 7):
+        history.finish(status, number)
+
+    plan_deliveries(session, ["ops"], NOW)
+
+    began = "2026-11-20T12:10:00Z"
+    assert deliveries(session, "kind", "message->>'broken_since'") == [("flapping", began), ("fixed", began)]
 
 
 def test_the_past_that_ends_a_flapping_branch_is_not_told(session: Session, history: History) -> None:

@@ -120,6 +120,26 @@ def test_an_incident_of_the_upgrade_ends_like_any_other(empty: Engine) -> None:
     assert [tuple(row) for row in told] == [(1, "broken", "fixed")]
 
 
+def test_after_a_downgrade_and_another_upgrade_no_incident_gets_the_events_of_one_that_is_no_more(
+    empty: Engine,
+) -> None:
+    migrations.upgrade(empty)
+    with Session(empty) as session, session.begin():
+        history = History(session)
+        history.finish("failed", 1)
+    catch_up(empty, ["ops"], NOON + minutes(10))
+    migrations.downgrade(empty, "0004")
+
+    migrations.upgrade(empty)
+
+    with empty.connect() as connection:
+        told = text(
+            "SELECT count(*) FROM incidents i JOIN events e ON e.subject_kind = 'incident' AND subject_id = i.id"
+        )
+        assert connection.scalar(text("SELECT count(*) FROM incidents")) == 1
+        assert connection.scalar(told) == 0
+
+
 def test_four_migrators_at_once_migrate_once(empty: Engine) -> None:
     url = empty.url.render_as_string(hide_password=False)
     with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as processes:

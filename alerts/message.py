@@ -30,7 +30,8 @@ _VERBS = {Kind.BROKE: "broke", Kind.FLAPPING: "is flapping", Kind.FIXED: "is fix
 class Message:
     """One piece of news as it stood when it was planned; `broken_since` is when the branch stopped working.
 
-    `breaks` is how often it broke within an hour, this time included.
+    `breaks` is how often it broke within an hour, this time included; `usual_seconds` is the median duration of the
+    pipeline's last builds that passed, None while too few are known.
     """
 
     kind: Kind
@@ -51,6 +52,7 @@ class Message:
     broken_since: datetime
     web_url: str | None
     breaks: int = 1
+    usual_seconds: float | None = None
 
     @property
     def title(self) -> str:
@@ -74,7 +76,7 @@ class Message:
             ("Commit", self._commit),
             ("Author", one_line(self.author or "", 100)),
             ("Build", self._build),
-            ("Duration", "" if self.duration_seconds is None else in_words(self.duration_seconds)),
+            ("Duration", self._duration),
             ("Broken for", in_words(self._broken_seconds) if self.kind is Kind.FIXED else ""),
             ("Flapping", self._flapping),
         )
@@ -97,6 +99,13 @@ class Message:
     def _build(self) -> str:
         number = "" if self.number is None else f"#{self.number}"
         return f"{number} attempt {self.attempt}".strip() if self.attempt > 1 else number
+
+    @property
+    def _duration(self) -> str:
+        if self.duration_seconds is None:
+            return ""
+        usually = "" if self.usual_seconds is None else f", usually {in_words(self.usual_seconds)}"
+        return in_words(self.duration_seconds) + usually
 
     @property
     def _flapping(self) -> str:

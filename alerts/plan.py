@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from alerts.incidents import Change, Incident, Standing, follow
 from alerts.message import Kind
-from alerts.plan_read import Key, Logged, message_of, read_events, read_standings
+from alerts.plan_read import Key, Logged, message_of, read_events, read_standings, usual_seconds
 from alerts.plan_write import Ids, News, append_changes, write_deliveries, write_incidents, write_verdicts
 from alerts.verdicts import STALE, Decision, Transition, Verdict, fold
 from shared.incident_status import IncidentStatus
@@ -97,8 +97,14 @@ def _write(session: Session, folded: Folded, receivers: Collection[str], now: da
     if folded.changed:
         write_verdicts(session, folded.changed, ids)
     if folded.news and receivers:
-        write_deliveries(session, folded.news, receivers, ids, now)
+        write_deliveries(session, _with_usual(session, folded.news), receivers, ids, now)
     return ids
+
+
+def _with_usual(session: Session, news: Sequence[News]) -> list[News]:
+    """The news with what their pipelines usually take, as it is known now."""
+    usual = usual_seconds(session, (each.pipeline_id for each in news))
+    return [replace(each, message=replace(each.message, usual_seconds=usual.get(each.pipeline_id))) for each in news]
 
 
 def _past_own(head: int, written: Sequence[int]) -> int:
@@ -153,7 +159,7 @@ def _news(each: Logged, kind: Kind, decision: Decision, last: Verdict | None, af
     broken_since = (last or after.verdict).since if incident is None else incident.opened_at
     breaks = 1 if incident is None else incident.flaps + 1
     message = message_of(each, kind, broken_since, breaks)
-    return News(each.pos, message, incident, _TOO_LATE if decision in _LATE else None)
+    return News(each.pos, each.key[0], message, incident, _TOO_LATE if decision in _LATE else None)
 
 
 def _log_plan(folded: Folded, events: int, head: int) -> None:

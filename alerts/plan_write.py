@@ -87,6 +87,7 @@ class News:
     """A message about the event at `pos`; `too_late` says in words why it is recorded as expired instead of sent."""
 
     pos: int
+    pipeline_id: int
     message: Message
     incident: Incident | None
     too_late: str | None = None

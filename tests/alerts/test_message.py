@@ -33,6 +33,11 @@ def test_the_facts_leave_out_what_is_unknown() -> None:
     }
 
 
+def test_a_duration_is_told_beside_the_usual_one() -> None:
+    assert dict(a_message(usual_seconds=250.4).facts)["Duration"] == "5 min, usually 4 min 10 s"
+    assert "Duration" not in dict(a_message(duration_seconds=None, usual_seconds=250).facts)
+
+
 def test_a_branch_that_flaps_is_told_with_how_often_it_broke_and_what_to_expect() -> None:
     facts = dict(a_message("flapping", breaks=3).facts)
 

@@ -96,6 +96,18 @@ def test_the_message_is_frozen_as_the_build_stood(session: Session, history: His
     assert fixed["broken_since"] == broke["finished_at"] == "2026-11-20T12:07:00Z"
 
 
+def test_a_message_knows_what_the_pipeline_usually_takes(session: Session, history: History) -> None:
+    for number, length in enumerate((4, 9, 5, 6, 4), 1):
+        history.finish("succeeded", number, finished_at=NOON + minutes(number + length))
+    history.finish("succeeded", 1, pipeline_external_id="p/2")
+    history.finish("failed", 6)
+    history.finish("failed", 2, pipeline_external_id="p/2")
+
+    plan_deliveries(session, ["ops"], NOW)
+
+    assert deliveries(session, "message->'usual_seconds'") == [(300.0,), (None,)]
+
+
 def test_a_batch_costs_the_same_statements_whatever_it_holds(session: Session, history: History) -> None:
     def fail_everywhere(first: int, count: int) -> None:
         runs = [a_run(1, "failed", pipeline_external_id=f"p/{n}") for n in range(first, first + count)]
@@ -110,7 +122,7 @@ def test_a_batch_costs_the_same_statements_whatever_it_holds(session: Session, h
     with counted(session) as none:
         plan_deliveries(session, ["ops"], NOW)
 
-    assert len(few) == len(many) == 10
+    assert len(few) == len(many) == 11
     assert len(none) == 2
     assert len(deliveries(session, "id")) == 2 + 3 * 400
 

@@ -14,6 +14,7 @@ from alerts.message import Kind
 from alerts.plan_read import Key, Logged, message_of, read_events, read_standings, usual_seconds
 from alerts.plan_write import Ids, News, append_changes, write_deliveries, write_incidents, write_verdicts
 from alerts.verdicts import STALE, Decision, Transition, Verdict, fold
+from shared.database import limit_waiting
 from shared.incident_status import IncidentStatus
 from shared.reading import plan_by_values
 
@@ -60,6 +61,7 @@ def catch_up(engine: Engine, receivers: Collection[str], now: datetime) -> int:
     total = 0
     while True:
         with Session(engine) as session, session.begin():
+            limit_waiting(session)
             events = plan_deliveries(session, receivers, now)
         total += events
         if events < BATCH:

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from alerts.message import parse_message
 from alerts.plan import BATCH, catch_up, plan_deliveries
+from shared.events import STREAM_LOCK
 from tests.alerts.history import History, a_run, deliveries
 from tests.factories import NOON, minutes
 
@@ -223,6 +225,20 @@ def test_events_of_other_subjects_are_passed_over(session: Session, history: His
 
     assert len(deliveries(session, "id")) == 1
     assert cursor(session) == head(session)
+
+
+def test_a_planner_waits_for_nobody_for_long_and_loses_nothing_by_it(database: Engine) -> None:
+    with Session(database) as session, session.begin():
+        History(session).finish("failed", 1)
+
+    with database.connect() as frozen, frozen.begin():
+        frozen.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": STREAM_LOCK})
+        with pytest.raises(OperationalError, match="lock timeout"):
+            catch_up(database, ["ops"], NOW)
+    catch_up(database, ["ops"], NOW)
+
+    with Session(database) as session:
+        assert deliveries(session, "kind") == [("broke",)]
 
 
 def test_planners_that_race_plan_each_event_once(database: Engine) -> None:

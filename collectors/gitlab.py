@@ -44,7 +44,7 @@ from shared.status import Status
 _SCOPE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)+")
 _PATTERN = re.compile(r"!?[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_.+*?-]+)+")
 _ROWS = 100
-_LOOKS = 2
+_LOOKS = 3
 _GRAIN = timedelta(milliseconds=1)
 _WAITS_FOR_OTHERS = timedelta(minutes=10)
 _NO_ID = "a pipeline without a usable id"

@@ -10,6 +10,7 @@ from shared.config.settings import Config
 from shared.database import make_engine
 from tests.api.serving import World
 from tests.factories import a_build, a_job
+from tests.incidents import an_incident
 
 NOWHERE = make_engine("postgresql://nobody@127.0.0.1:1/nothing", application="test")
 
@@ -48,7 +49,8 @@ def test_the_answer_keeps_the_promise(world: World, client: FlaskClient, path: s
     world.record(a_build("failed", jobs=(a_job(),)))
     world.run("UPDATE sources SET failures = 4, last_error = 'unplugged', last_ok_at = now() - interval '3 minutes'")
 
-    answer = client.get(path.replace("{build_id}", "1").replace("{pipeline_id}", "1"))
+    ids = {"build_id": 1, "pipeline_id": 1, "incident_id": an_incident(world.engine)}
+    answer = client.get(path.format_map(ids))
 
     assert answer.status_code == 200, answer.text
     body = answer.get_json()

@@ -33,7 +33,7 @@ check: $(STAMPS)/dev ## everything CI checks: ruff, mypy, import-linter, the tes
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(ARGS)
 
 chaos: $(STAMPS)/dev ## break everything on purpose and see what holds (SEED=7; ARGS="F01 F32", --smoke, --teeth)
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),7) $(ARGS)
@@ -49,7 +49,7 @@ install: $(STAMPS)/project ## install into .venv, from requirements.lock
 lock: $(STAMPS)/uv ## pin anew what pyproject.toml asks for (ARGS=--upgrade for newer releases)
 	echo "uv>=0.9,<1" | $(COMPILE) - -o requirements-bootstrap.lock
 	$(COMPILE) --extra embedded --group build pyproject.toml -o requirements.lock
-	$(COMPILE) --extra embedded --group build --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(COMPILE) --all-extras --group build --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links $(ARGS)

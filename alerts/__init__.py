@@ -3,10 +3,16 @@
 from collections.abc import Mapping
 
 from alerts.receiver import OpenableSettings
-from alerts.slack import SlackSettings
-from alerts.smtp import SmtpSettings
+from alerts.receivers.apprise_urls import AppriseSettings
+from alerts.receivers.slack import SlackSettings
+from alerts.receivers.slack_bot import SlackBotSettings
+from alerts.receivers.smtp import SmtpSettings
+from alerts.receivers.webhook import OutgoingWebhookSettings
 
 RECEIVERS: Mapping[str, type[OpenableSettings]] = {
+    "apprise": AppriseSettings,
     "slack": SlackSettings,
+    "slack-bot": SlackBotSettings,
     "smtp": SmtpSettings,
+    "webhook": OutgoingWebhookSettings,
 }

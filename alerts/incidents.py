@@ -7,8 +7,10 @@ however often its provider says it.
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from alerts.verdicts import Transition, Verdict
+from alerts.verdicts import Decision, Transition, Verdict, is_stale
+from shared.config.routes import Told
 from shared.incident_status import OPEN, IncidentStatus
+from shared.status import BROKEN
 
 FLAPPING_WITHIN = timedelta(hours=1)
 """How far back it is counted how often a branch broke: long enough for a few builds of most pipelines, short enough
@@ -22,6 +24,14 @@ STEADY_AFTER = 3
 """So many good verdicts in a row end a flapping incident. One proves nothing there, by the meaning of the word; a test
 that fails every other time still passes three times in a row once in eight."""
 
+
+_TURNS = (
+    Decision.BROKE,
+    Decision.FIXED,
+    Decision.FIXED_TOO_LONG_AGO,
+    Decision.BREAK_WAS_SILENT,
+    Decision.STILL_WORKING,
+)
 
 Attempt = tuple[int, int]
 """A build's id and the number of one of its attempts."""
@@ -89,11 +99,28 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What an event did to an incident, which is shown as it stands afterwards; `from_status` is None for a new one."""
+    """What an event did to an incident, which is shown as it stands afterwards; `before` is None for a new one."""
 
     incident: Incident
-    from_status: IncidentStatus | None
+    before: Incident | None
     cause: Transition
+
+    @property
+    def from_status(self) -> IncidentStatus | None:
+        return None if self.before is None else self.before.status
+
+    @property
+    def told(self) -> Told | None:
+        """What a route may tell of it; None for what only its row and its event say (that it is flaky).
+
+        One that flapped before it was news is told as flapping with the first failure that is.
+        """
+        if not self.incident.is_open:
+            return Told.FIXED
+        is_new = self.before is None or (self.before.is_silent and not self.incident.is_silent)
+        if is_new:
+            return Told.FLAPPING if self.incident.status is IncidentStatus.FLAPPING else Told.BROKE
+        return Told.STILL_FAILING if self.cause.to_status in BROKEN else None
 
 
 def follow(
@@ -117,7 +144,29 @@ def follow(
     if after == last:
         return Standing(verdict, passes, last, openings, good), None
     after = replace(after, version=last.version + 1)
-    return Standing(verdict, passes, after, openings, good), Change(after, last.status, event)
+    return Standing(verdict, passes, after, openings, good), Change(after, last, event)
+
+
+def decision_beside(
+    decision: Decision, event: Transition, before: Incident | None, after: Incident | None, now: datetime
+) -> Decision:
+    """What was decided about a verdict, beside its branch's incident.
+
+    While that flaps, a turn for better or worse is neither a break nor a fix; the last pass it needs is one, although
+    the branch passed before.
+    """
+    if before is None or after is None or not before.is_open:
+        return decision
+    if after.is_open:
+        is_news_now = before.is_silent and not after.is_silent
+        return Decision.STILL_FLAPPING if decision in _TURNS and not is_news_now else decision
+    if decision is not Decision.STILL_WORKING:
+        return decision
+    if event.is_backfill:
+        return Decision.IS_BACKFILL
+    if after.is_silent:
+        return Decision.BREAK_WAS_SILENT
+    return Decision.FIXED_TOO_LONG_AGO if is_stale(event, now) else Decision.FIXED
 
 
 def _flaps(openings: tuple[datetime, ...], event: Transition) -> int:

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
@@ -16,14 +17,38 @@ _LONGEST_URL = 2_000
 
 
 class Kind(StrEnum):
-    """What happened to the pipeline on its branch."""
+    """What happened to the pipeline on its branch.
+
+    `recovered`: it broke and was fixed before this receiver was told. `transition`: a build changed its status.
+    """
 
     BROKE = "broke"
+    STILL_FAILING = "still_failing"
     FLAPPING = "flapping"
     FIXED = "fixed"
+    RECOVERED = "recovered"
+    TRANSITION = "transition"
 
 
-_VERBS = {Kind.BROKE: "broke", Kind.FLAPPING: "is flapping", Kind.FIXED: "is fixed"}
+_VERBS = {
+    Kind.BROKE: "broke",
+    Kind.STILL_FAILING: "is still failing",
+    Kind.FLAPPING: "is flapping",
+    Kind.FIXED: "is fixed",
+    Kind.RECOVERED: "failed and recovered",
+}
+
+_STATUS_VERBS = {
+    Status.UNKNOWN: "is in a state we do not know",
+    Status.QUEUED: "is queued",
+    Status.BLOCKED: "waits for a person",
+    Status.RUNNING: "is running",
+    Status.SKIPPED: "was skipped",
+    Status.CANCELLED: "was cancelled",
+    Status.SUCCEEDED: "succeeded",
+    Status.TIMED_OUT: "timed out",
+    Status.FAILED: "failed",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +56,9 @@ class Message:
     """One piece of news as it stood when it was planned; `broken_since` is when the branch stopped working.
 
     `breaks` is how often it broke within an hour, this time included; `usual_seconds` is the median duration of the
-    pipeline's last builds that passed, None while too few are known.
+    pipeline's last builds that passed, None while too few are known. `failures` is how often it failed in a row,
+    `fixed_at` when it recovered, `why` in words why this is told (a new failure, a silence that ended). `timezone` is
+    the one instants are written in. `incident_id` is None in the raw feed.
     """
 
     kind: Kind
@@ -53,11 +80,16 @@ class Message:
     web_url: str | None
     breaks: int = 1
     usual_seconds: float | None = None
+    incident_id: int | None = None
+    failures: int = 1
+    fixed_at: datetime | None = None
+    why: str | None = None
+    timezone: str = "UTC"
 
     @property
     def title(self) -> str:
         """`acme/web ci broke on main`, or `nightly broke` where there are no branches."""
-        verb = _VERBS[self.kind]
+        verb = _STATUS_VERBS[self.status] if self.kind is Kind.TRANSITION else _VERBS[self.kind]
         return f"{self.place} {verb}" + (f" on {one_line(self.branch, 100)}" if self.branch else "")
 
     @property
@@ -65,6 +97,13 @@ class Message:
         """The repository and the pipeline, or the pipeline alone where it is named after the repository."""
         repository, pipeline = one_line(self.repository or "", 100), one_line(self.pipeline, 100)
         return pipeline if not repository or repository == pipeline else f"{repository} {pipeline}"
+
+    @property
+    def brief(self) -> str:
+        """One line among others: place, branch, commit, author, and how long it was or is broken."""
+        branch = f" on {one_line(self.branch, 60)}" if self.branch else ""
+        parts = (f"{self.place}{branch}", one_line(self._commit, 80), one_line(self.author or "", 40), self._broken)
+        return " · ".join(part for part in parts if part)
 
     @property
     def facts(self) -> tuple[tuple[str, str], ...]:
@@ -77,18 +116,21 @@ class Message:
             ("Author", one_line(self.author or "", 100)),
             ("Build", self._build),
             ("Duration", self._duration),
-            ("Broken for", in_words(self._broken_seconds) if self.kind is Kind.FIXED else ""),
+            ("Broken", self._broken),
+            ("Failures", f"{self.failures} in a row" if self.failures > 1 and self.kind is not Kind.TRANSITION else ""),
             ("Flapping", self._flapping),
+            ("Why", one_line(self.why or "", 300)),
         )
         return tuple((label, text) for label, text in pairs if text)
 
-    def links(self, base_url: str) -> tuple[tuple[str, str], ...]:
-        """Where to read on, as (label, URL): our own answer and the provider's page; only http and https."""
+    @property
+    def links(self) -> tuple[tuple[str, str], ...]:
+        """Where to read on, as (label, URL): our own answer, as a path, and the provider's page."""
         pairs = (
-            ("Open in Build Observatory", f"{base_url.rstrip('/')}/api/builds/{self.build_id}" if base_url else ""),
+            ("Open in Build Observatory", f"/api/builds/{self.build_id}"),
             (f"Open on {one_line(self.instance, 50)}", self.web_url or ""),
         )
-        return tuple((label, url) for label, url in pairs if is_link(url))
+        return tuple((label, url) for label, url in pairs if url)
 
     @property
     def _commit(self) -> str:
@@ -108,13 +150,22 @@ class Message:
         return in_words(self.duration_seconds) + usually
 
     @property
+    def _broken(self) -> str:
+        """Since when it is broken, or from when to when it was."""
+        match self.kind:
+            case Kind.FIXED | Kind.RECOVERED:
+                ended_at = self.fixed_at or self.finished_at
+                lasted = in_words(max(0.0, (ended_at - self.broken_since).total_seconds()))
+                return f"{clock_span(self.broken_since, ended_at, self.timezone)}, {lasted}"
+            case Kind.STILL_FAILING | Kind.FLAPPING:
+                return f"since {clock_time(self.broken_since, self.timezone)}"
+            case _:
+                return ""
+
+    @property
     def _flapping(self) -> str:
         is_said = self.kind is Kind.FLAPPING
         return f"broke {self.breaks} times within an hour; told again once it passes steadily" if is_said else ""
-
-    @property
-    def _broken_seconds(self) -> float:
-        return max(0.0, (self.finished_at - self.broken_since).total_seconds())
 
 
 _STORED = TypeAdapter(Message)
@@ -133,6 +184,8 @@ def parse_message(row: object) -> Message:
 
 def one_line(text: str, limit: int) -> str:
     """The text on one line without control, bidi-override and surrogate characters, cut to `limit` with an ellipsis."""
+    if text.isprintable():
+        return cut(" ".join(text.split()), limit)
     # Joiners are the only format characters that belong to ordinary writing (emoji, Persian, Indic scripts).
     kept = (character if _is_visible(character) else " " for character in text)
     return cut(" ".join("".join(kept).split()), limit)
@@ -162,6 +215,19 @@ def in_words(seconds: float) -> str:
         if count:
             parts.append(f"{count} {word}")
     return " ".join(parts[:2]) or "0 s"
+
+
+def clock_time(instant: datetime, timezone: str) -> str:
+    """`2026-11-20 10:02 UTC`; the day stands there because messages are read late."""
+    return f"{instant.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M %Z}"
+
+
+def clock_span(began_at: datetime, ended_at: datetime, timezone: str) -> str:
+    """`2026-11-20 10:02-10:19 UTC`; both days where they differ."""
+    zone = ZoneInfo(timezone)
+    began, ended = began_at.astimezone(zone), ended_at.astimezone(zone)
+    until = f"{ended:%H:%M %Z}" if began.date() == ended.date() else f"{ended:%Y-%m-%d %H:%M %Z}"
+    return f"{began:%Y-%m-%d %H:%M}\u2013{until}"
 
 
 def _is_visible(character: str) -> bool:

@@ -1,21 +1,31 @@
-"""Events -> incidents and deliveries, each event exactly once: read past the cursor, fold, write, one commit."""
+"""Events -> incidents and what is told of them, each event exactly once: read past the cursor, fold, write, commit."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from alerts.incidents import Change, Incident, Standing, follow
-from alerts.message import Kind
-from alerts.plan_read import Key, Logged, message_of, read_events, read_standings, usual_seconds
-from alerts.plan_write import Ids, News, append_changes, write_deliveries, write_incidents, write_verdicts
-from alerts.verdicts import STALE, Decision, Transition, Verdict, fold
+from alerts.incidents import Change, Incident, Standing, decision_beside, follow
+from alerts.novelty import Novelty, read_novelties
+from alerts.plan_read import Heard, Key, Logged, read_events, read_standings
+from alerts.plan_routes import Decided, Fitting, Routed, ask_routes
+from alerts.plan_write import (
+    Ids,
+    append_changes,
+    write_decisions,
+    write_incidents,
+    write_routings,
+    write_tellings,
+    write_verdicts,
+)
+from alerts.raw_feed import add_feed, feed, is_wanted, write_feed
+from alerts.rules import Rules
+from alerts.verdicts import Decision, fold
 from shared.database import limit_waiting
-from shared.incident_status import IncidentStatus
 from shared.reading import plan_by_values
 
 log = structlog.get_logger()
@@ -23,11 +33,17 @@ log = structlog.get_logger()
 BATCH = 500
 """Events read in one transaction."""
 
-_TOO_LATE = f"recorded more than {STALE.total_seconds() / 3600:.0f} h after the build finished"
+_SAYS_NO_VERDICT = (
+    Decision.NO_VERDICT,
+    Decision.IS_SUPERSEDED,
+    Decision.PULL_REQUEST,
+    Decision.CHILD_PIPELINE,
+    Decision.OLDER_BUILD,
+)
+"""What leaves the verdict of its branch as it is, and so the incident."""
 
-_BREAKS = (Decision.BROKE, Decision.BROKE_TOO_LONG_AGO)
-_FIXES = (Decision.FIXED, Decision.FIXED_TOO_LONG_AGO)
-_LATE = (Decision.BROKE_TOO_LONG_AGO, Decision.FIXED_TOO_LONG_AGO)
+_SAYS_NOTHING = (Decision.NO_VERDICT, Decision.STILL_WORKING)
+"""What is not written down: most events, and anybody can see it from the event itself."""
 
 # Two planners meet here: the second waits for the first one's commit and reads on where that one stopped.
 _LOCK_CURSOR = text("SELECT pos FROM cursors WHERE name = 'alerts' FOR UPDATE")
@@ -45,68 +61,81 @@ _MOVE_CURSOR = text("UPDATE cursors SET pos = :pos WHERE name = 'alerts'")
 class Folded:
     """What a batch of events comes to.
 
-    What is told, how the branches stand whose verdict changed, the incidents as they are at the end (by id, new ones
-    negative), every change of theirs in order, and how often each decision was taken.
+    What became of each event that says something, in order; how the branches stand whose verdict changed; the incidents
+    as they are at the end (by id, new ones negative); and how often each decision was taken.
     """
 
-    news: list[News] = field(default_factory=list)
+    decided: list[Decided] = field(default_factory=list)
     changed: dict[Key, Standing] = field(default_factory=dict)
     incidents: dict[int, Incident] = field(default_factory=dict)
-    changes: list[Change] = field(default_factory=list)
-    decisions: Counter[Decision] = field(default_factory=Counter)
+    counts: Counter[Decision] = field(default_factory=Counter)
 
 
-def catch_up(engine: Engine, receivers: Collection[str], now: datetime) -> int:
+def catch_up(engine: Engine, rules: Rules, now: datetime) -> int:
     """Plan up to the end of the log, a commit a batch; returns how many events were read."""
     total = 0
     while True:
         with Session(engine) as session, session.begin():
             limit_waiting(session)
-            events = plan_deliveries(session, receivers, now)
+            events = plan_events(session, rules, now)
         total += events
         if events < BATCH:
             return total
 
 
-def plan_deliveries(session: Session, receivers: Collection[str], now: datetime) -> int:
-    """Plan what the next events of the log mean for the incidents and for the receivers of these names.
+def plan_events(session: Session, rules: Rules, now: datetime) -> int:
+    """Plan what the next events of the log mean for the incidents and, by these rules, for the receivers.
 
     The caller commits at once: the last thing done here may be an event of the log. Returns how many events were read;
     fewer than BATCH means that the end of the log is reached. The number of statements does not depend on what the
-    batch holds. Without receivers verdicts and incidents are kept all the same, as told to nobody.
+    batch holds. Without receivers incidents and decisions are kept all the same.
     """
     after = session.scalar(_LOCK_CURSOR)
     if after is None:
         session.execute(_START_CURSOR)
         return 0
-    logged, events, head = read_events(session, after, BATCH)
+    has_feed = is_wanted(rules)
+    logged, events, head = read_events(session, after, BATCH, has_transitions=has_feed)
     if head <= after:
         return 0
     # A plan made while there were few incidents would be kept, and would read all of them once there are many.
     plan_by_values(session)
-    folded = fold_all(read_standings(session, logged), logged, now, is_anyone_told=bool(receivers))
-    ids = _write(session, folded, receivers, now)
+    standings, heard = read_standings(session, logged)
+    folded = fold_all(standings, logged, now)
+    routed = _route(session, rules, folded, heard, now)
+    if has_feed:
+        fed = feed(rules, logged, now)
+        add_feed(routed, fed)
+        write_feed(session, fed, rules, now)
+    ids = _write(session, rules, folded, routed, now)
     # Said before the event log's lock is taken: whoever takes our lines may be slow, and all recorders would wait.
-    _log_plan(folded, events, head)
-    written = append_changes(session, folded.changes, ids) if folded.changes else []
+    _log_plan(folded, routed, events, head)
+    changes = [(each.logged.pos, each.change) for each in folded.decided if each.change is not None]
+    written = append_changes(session, changes, ids) if changes else []
     session.execute(_MOVE_CURSOR, {"pos": _past_own(head, written)})
     return events
 
 
-def _write(session: Session, folded: Folded, receivers: Collection[str], now: datetime) -> Ids:
-    """Store what was folded, all but the events that tell of it; returns the incidents' ids."""
+def _route(session: Session, rules: Rules, folded: Folded, heard: Heard, now: datetime) -> Routed:
+    """What the routes make of the batch; how new its failures are is read only if one of them asks."""
+    fitting = Fitting(rules)
+    asked = fitting.asks_for_novelty(folded.decided, now)
+    novelties: Mapping[int, Novelty] = read_novelties(session, asked) if asked else {}
+    return ask_routes(folded.decided, fitting, heard, novelties, now)
+
+
+def _write(session: Session, rules: Rules, folded: Folded, routed: Routed, now: datetime) -> Ids:
+    """Store what was folded and routed, all but the events that tell of it; returns the incidents' ids."""
     ids = write_incidents(session, folded.incidents.values()) if folded.incidents else {}
     if folded.changed:
         write_verdicts(session, folded.changed, ids)
-    if folded.news and receivers:
-        write_deliveries(session, _with_usual(session, folded.news), receivers, ids, now)
+    if folded.decided:
+        write_decisions(session, folded.decided, routed.unmatched, ids, now)
+    if routed.routings:
+        write_routings(session, routed.routings, ids, now)
+    if routed.wanted:
+        write_tellings(session, routed.wanted, rules.receivers, ids, now)
     return ids
-
-
-def _with_usual(session: Session, news: Sequence[News]) -> list[News]:
-    """The news with what their pipelines usually take, as it is known now."""
-    usual = usual_seconds(session, (each.pipeline_id for each in news))
-    return [replace(each, message=replace(each.message, usual_seconds=usual.get(each.pipeline_id))) for each in news]
 
 
 def _past_own(head: int, written: Sequence[int]) -> int:
@@ -114,60 +143,36 @@ def _past_own(head: int, written: Sequence[int]) -> int:
     return max(written) if written and min(written) == head + 1 else head
 
 
-def fold_all(
-    standings: Mapping[Key, Standing], logged: Iterable[Logged], now: datetime, *, is_anyone_told: bool
-) -> Folded:
+def fold_all(standings: Mapping[Key, Standing], logged: Iterable[Logged], now: datetime) -> Folded:
     """Fold every event in the log's order over what is known of the branches so far."""
     folded, current = Folded(), dict(standings)
     for each in logged:
-        before = current.get(each.key)
-        last = None if before is None else before.verdict
+        before = after = current.get(each.key)
+        last, change = None if before is None else before.verdict, None
         verdict, decision = fold(last, each.transition, now)
-        folded.decisions[decision] += 1
-        if verdict is None or verdict == last:
-            continue
-        if not is_anyone_told:
-            verdict = replace(verdict, is_announced=False)
-        after, change = follow(before, each.transition, verdict, each.place, new_id=-1 - len(folded.incidents))
-        current[each.key] = folded.changed[each.key] = after
+        if verdict is not None and verdict != last:
+            after, change = follow(before, each.transition, verdict, each.place, new_id=-1 - len(folded.incidents))
+            current[each.key] = folded.changed[each.key] = after
         if change is not None:
             folded.incidents[change.incident.id] = change.incident
-            folded.changes.append(change)
-        kind = _kind(each.transition, decision, None if before is None else before.incident, after.incident)
-        if kind is not None:
-            folded.news.append(_news(each, kind, decision, last, after))
+        incident = None if after is None else after.incident
+        was = None if before is None else before.incident
+        decision = decision_beside(decision, each.transition, was, incident, now)
+        folded.counts[decision] += 1
+        if change is not None or decision not in _SAYS_NOTHING:
+            folded.decided.append(_decided(each, decision, incident, change))
     return folded
 
 
-def _kind(event: Transition, decision: Decision, before: Incident | None, after: Incident | None) -> Kind | None:
-    """What is told of an event that left this incident: a break, a recovery, or once that the branch flaps."""
-    is_same = before is not None and after is not None and before.id == after.id
-    if decision in _BREAKS:
-        if after is None or after.status is not IncidentStatus.FLAPPING:
-            return Kind.BROKE
-        return None if is_same and before is not None and not before.is_silent else Kind.FLAPPING
-    if decision in _FIXES:
-        return None if after is not None and after.is_open else Kind.FIXED
-    # One that flapped is over with the last of some good verdicts, which as such is no news.
-    is_over = is_same and before is not None and before.is_open and after is not None and not after.is_open
-    is_told = is_over and after is not None and not after.is_silent and not event.is_backfill
-    return Kind.FIXED if is_told and decision is Decision.STILL_WORKING else None
+def _decided(logged: Logged, decision: Decision, incident: Incident | None, change: Change | None) -> Decided:
+    """What is written down of an event: one that says nothing about its branch says nothing about an incident."""
+    is_about_it = incident is not None and (change is not None or incident.is_open) and decision not in _SAYS_NO_VERDICT
+    return Decided(logged, decision, incident if is_about_it else None, change)
 
 
-def _news(each: Logged, kind: Kind, decision: Decision, last: Verdict | None, after: Standing) -> News:
-    """The message about an event: broken since its incident began, so that all messages of one say the same."""
-    incident = after.incident
-    # Without one it broke when an older version looked, which knew none.
-    broken_since = (last or after.verdict).since if incident is None else incident.opened_at
-    breaks = 1 if incident is None else incident.flaps + 1
-    message = message_of(each, kind, broken_since, breaks)
-    return News(each.pos, each.key[0], message, incident, _TOO_LATE if decision in _LATE else None)
-
-
-def _log_plan(folded: Folded, events: int, head: int) -> None:
-    for each in folded.news:
-        if each.too_late is not None:
-            log.warning("expired", event_pos=each.pos, build_id=each.message.build_id, reason=each.too_late)
-    if folded.decisions:
-        counts = {decision.value: count for decision, count in folded.decisions.items()}
-        log.info("planned", events=events, head=head, incidents=len(folded.incidents), **counts)
+def _log_plan(folded: Folded, routed: Routed, events: int, head: int) -> None:
+    if not folded.counts:
+        return
+    outcomes = Counter(each.outcome.value for each in routed.routings)
+    counts = {decision.value: count for decision, count in folded.counts.items()}
+    log.info("planned", events=events, head=head, incidents=len(folded.incidents), **counts, **outcomes)

@@ -1,8 +1,7 @@
-"""What the planner writes: incidents, verdicts, deliveries and events, each table in one statement."""
+"""What the planner writes: incidents, verdicts, decisions, what is to be told, events; each table in one statement."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import itemgetter
 
 from pydantic import TypeAdapter
@@ -11,10 +10,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from alerts.incidents import Change, Incident, Standing
-from alerts.message import Message, to_row
 from alerts.plan_read import SUBJECT, Key
+from alerts.plan_routes import Decided, Routing, Wanted
 from alerts.verdicts import Verdict
 from shared import events
+from shared.config.settings import ReceiverSettings
 from shared.wire import encode
 
 Ids = Mapping[int, int]
@@ -64,33 +64,50 @@ _VERDICTS = text("""
         good_build_id = excluded.good_build_id, good_attempt = excluded.good_attempt
 """).bindparams(bindparam("rows", type_=JSONB))
 
-# One row a receiver and event, for ever: the unique key makes planning the same event again a no-op.
-_DELIVERIES = text("""
-    INSERT INTO deliveries (receiver, kind, event_pos, incident_id, build_id, attempt, state, message, last_error,
-                            next_try_at, created_at, settled_at)
-    SELECT receiver, kind, event_pos, incident_id, build_id, attempt,
-           CASE WHEN too_late IS NULL THEN 'pending' ELSE 'expired' END, message, too_late, :now, :now,
-           CASE WHEN too_late IS NOT NULL THEN CAST(:now AS timestamptz) END
-    FROM unnest(CAST(:receivers AS text[])) AS receiver
-    CROSS JOIN jsonb_to_recordset(:rows) AS planned(kind text, event_pos bigint, incident_id bigint, build_id bigint,
-        attempt integer, message jsonb, too_late text)
-    ORDER BY event_pos, receiver
-    ON CONFLICT (receiver, event_pos) DO NOTHING
+# What is written down of an event, by its position: the planner's word, and why which routes did not fit.
+_DECISIONS = text("""
+    INSERT INTO decisions (event_pos, decision, incident_id, unmatched, decided_at)
+    SELECT event_pos, decision, incident_id, unmatched, :now
+    FROM jsonb_to_recordset(:rows) AS decided(event_pos bigint, decision text, incident_id bigint, unmatched jsonb)
+    ORDER BY event_pos
+    ON CONFLICT (event_pos) DO NOTHING
+""").bindparams(bindparam("rows", type_=JSONB))
+
+# One row an event, route and receiver, for ever. What the raw feed sends is a delivery already, planned just before.
+_ROUTINGS = text("""
+    INSERT INTO routings (event_pos, route, receiver, incident_id, kind, outcome, reason, delivery_id, decided_at,
+                          settled_at)
+    SELECT event_pos, route, receiver, incident_id, kind, outcome, reason,
+           CASE WHEN incident_id IS NULL AND outcome = 'queued' THEN
+               (SELECT d.id FROM deliveries d WHERE d.receiver = asked.receiver AND d.event_pos = asked.event_pos)
+           END,
+           :now, CASE WHEN outcome = 'suppressed' THEN CAST(:now AS timestamptz) END
+    FROM jsonb_to_recordset(:rows) AS asked(event_pos bigint, route text, receiver text, incident_id bigint, kind text,
+        outcome text, reason text)
+    ORDER BY event_pos, route, receiver
+    ON CONFLICT (event_pos, route, receiver) DO NOTHING
+""").bindparams(bindparam("rows", type_=JSONB))
+
+# News joins what waits already and never puts it off. What is held is looked at again: the news may be that nothing is
+# left to tell. Receivers come in one order, so that planner and senders meet the rows in the same one.
+_TELLINGS = text("""
+    INSERT INTO tellings AS t (receiver, incident_id, route, wanted_at, wanted_pos, wants, news_at, due_at, why)
+    SELECT receiver, incident_id, route, :now, wanted_pos, wants, news_at, due_at, why
+    FROM jsonb_to_recordset(:rows) AS asked(receiver text, incident_id bigint, route text, wanted_pos bigint,
+        wants text[], news_at timestamptz, due_at timestamptz, why text)
+    ORDER BY receiver, incident_id
+    ON CONFLICT (receiver, incident_id) DO UPDATE SET
+        route = excluded.route,
+        wanted_at = coalesce(t.wanted_at, excluded.wanted_at),
+        wanted_pos = excluded.wanted_pos,
+        wants = ARRAY(SELECT DISTINCT word FROM unnest(t.wants || excluded.wants) word ORDER BY word),
+        news_at = excluded.news_at,
+        due_at = least(CASE WHEN t.wanted_at IS NOT NULL AND t.held IS NULL THEN t.due_at END, excluded.due_at),
+        why = CASE WHEN t.wanted_at IS NULL THEN excluded.why ELSE coalesce(excluded.why, t.why) END
 """).bindparams(bindparam("rows", type_=JSONB))
 
 _STORED_INCIDENTS = TypeAdapter(list[Incident])
 _STORED_VERDICT = TypeAdapter(Verdict)
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """A message about the event at `pos`; `too_late` says in words why it is recorded as expired instead of sent."""
-
-    pos: int
-    pipeline_id: int
-    message: Message
-    incident: Incident | None
-    too_late: str | None = None
 
 
 def write_incidents(session: Session, incidents: Collection[Incident]) -> Ids:
@@ -114,35 +131,77 @@ def write_verdicts(session: Session, standings: Mapping[Key, Standing], ids: Ids
     session.execute(_VERDICTS, {"rows": rows})
 
 
-def write_deliveries(
-    session: Session, news: Iterable[News], receivers: Collection[str], ids: Ids, now: datetime
+def write_decisions(
+    session: Session,
+    decided: Iterable[Decided],
+    unmatched: Mapping[int, Mapping[str, str]],
+    ids: Ids,
+    now: datetime,
 ) -> None:
-    """One delivery for each piece of news and each receiver."""
+    """One row for each event that says something."""
     rows = [
         {
-            "kind": each.message.kind,
-            "event_pos": each.pos,
+            "event_pos": each.logged.pos,
+            "decision": each.decision,
             "incident_id": _real_id(each.incident, ids),
-            "build_id": each.message.build_id,
-            "attempt": each.message.attempt,
-            "message": to_row(each.message),
-            "too_late": each.too_late,
+            "unmatched": unmatched.get(each.logged.pos),
         }
-        for each in news
+        for each in decided
     ]
-    session.execute(_DELIVERIES, {"rows": rows, "receivers": sorted(set(receivers)), "now": now})
+    session.execute(_DECISIONS, {"rows": rows, "now": now})
 
 
-def append_changes(session: Session, changes: Iterable[Change], ids: Ids) -> Sequence[int]:
-    """Tell the event log what became of the incidents; returns the positions.
+def write_routings(session: Session, routings: Iterable[Routing], ids: Ids, now: datetime) -> None:
+    """What every route that fitted made of an event, for each of its receivers."""
+    rows = [
+        {
+            "event_pos": each.event_pos,
+            "route": each.route,
+            "receiver": each.receiver,
+            "incident_id": None if each.incident_id is None else ids.get(each.incident_id, each.incident_id),
+            "kind": each.kind,
+            "outcome": each.outcome,
+            "reason": each.reason,
+        }
+        for each in routings
+    ]
+    session.execute(_ROUTINGS, {"rows": rows, "now": now})
+
+
+def write_tellings(
+    session: Session,
+    wanted: Mapping[tuple[str, int], Wanted],
+    receivers: Mapping[str, ReceiverSettings],
+    ids: Ids,
+    now: datetime,
+) -> None:
+    """What receivers are to hear of incidents, each after the wait of its group at the soonest."""
+    rows = [
+        {
+            "receiver": receiver,
+            "incident_id": ids.get(incident_id, incident_id),
+            "route": each.route,
+            "wanted_pos": each.pos,
+            "wants": sorted(each.wants),
+            "news_at": each.news_at.isoformat(),
+            "due_at": (now + timedelta(seconds=receivers[receiver].group_wait)).isoformat(),
+            "why": each.why,
+        }
+        for (receiver, incident_id), each in wanted.items()
+    ]
+    session.execute(_TELLINGS, {"rows": rows, "now": now})
+
+
+def append_changes(session: Session, changes: Iterable[tuple[int, Change]], ids: Ids) -> Sequence[int]:
+    """Tell the event log what became of the incidents, by the positions of their causes; returns the new positions.
 
     Takes the log's lock, so it comes last.
     """
-    rows = [_event(ordinal, change, ids) for ordinal, change in enumerate(changes, 1)]
+    rows = [_event(ordinal, cause_pos, change, ids) for ordinal, (cause_pos, change) in enumerate(changes, 1)]
     return events.append_about(session, SUBJECT, encode(rows).decode())
 
 
-def _event(ordinal: int, change: Change, ids: Ids) -> dict[str, object]:
+def _event(ordinal: int, cause_pos: int, change: Change, ids: Ids) -> dict[str, object]:
     incident, cause = change.incident, change.cause
     return {
         "ordinal": ordinal,
@@ -159,6 +218,7 @@ def _event(ordinal: int, change: Change, ids: Ids) -> dict[str, object]:
             "build_id": cause.build_id,
             "attempt": cause.attempt,
             "failures": incident.failures,
+            "cause_pos": cause_pos,
         },
     }
 

@@ -1,21 +1,32 @@
 """What a receiver is: something a message is sent to, and the settings that open it."""
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Protocol
 
-from alerts.message import Message
+from alerts.notice import Notice
 from shared.config.settings import ReceiverSettings
+
+Reference = Mapping[str, str]
+"""A receiver's own name for a conversation, such as Slack's channel and timestamp."""
 
 
 class Receiver(Protocol):
     """One place messages go to. May be used from several threads."""
 
-    def send(self, message: Message, *, is_possible_repeat: bool) -> None:
-        """Hand the message over within 8 s in all, marking it when it may have arrived before.
+    @property
+    def has_threads(self) -> bool:
+        """Whether it keeps conversations: news about incidents told together before goes below that message."""
+        ...
 
-        Raises RetryLater when it may not have been taken, Rejected when sending it again cannot help; the words of
-        neither carry a secret.
+    def send(self, notice: Notice, *, is_possible_repeat: bool, thread: Reference | None = None) -> Reference | None:
+        """Hand the notice over within 8 s in all, marking it when it may have arrived before.
+
+        With `thread` it is a reply, and `notice.board` is what the conversation's first message says from now on.
+        Returns what to call the conversation that this message began, None where there is no such thing.
+
+        Raises RetryLater when it may not have been taken, Rejected when sending this message again cannot help,
+        ReceiverGone when no message can be delivered there any more; the words of none carry a secret.
         """
         ...
 
@@ -26,8 +37,3 @@ class OpenableSettings(ReceiverSettings):
     @abstractmethod
     def open(self, base_url: str) -> Receiver:
         """The receiver these settings describe; `base_url` is where our own pages are reached."""
-
-
-def open_receivers(settings: Iterable[ReceiverSettings], base_url: str) -> dict[str, Receiver]:
-    """The configured receivers by name."""
-    return {each.name: each.open(base_url) for each in settings if isinstance(each, OpenableSettings)}

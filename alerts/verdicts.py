@@ -1,4 +1,4 @@
-"""What an event does to the verdict of its pipeline on its branch, and whether anyone is told: pure.
+"""What an event does to the verdict of its pipeline on its branch, and whether that is news: pure.
 
 The verdict belongs to the newest build by (queued_at, build id, attempt), not to the one that finished last: an older
 build that takes longer says nothing new.
@@ -18,7 +18,10 @@ _CHILD = "parent_pipeline"
 
 
 class Decision(StrEnum):
-    """What became of an event, by reason."""
+    """What became of an event, by reason.
+
+    `still_flapping`: the branch failed or passed once more while it flaps, which is told once.
+    """
 
     BROKE = "broke"
     FIXED = "fixed"
@@ -26,12 +29,14 @@ class Decision(StrEnum):
     FIXED_TOO_LONG_AGO = "fixed_too_long_ago"
     STILL_BROKEN = "still_broken"
     STILL_WORKING = "still_working"
+    STILL_FLAPPING = "still_flapping"
     BREAK_WAS_SILENT = "break_was_silent"
     IS_BACKFILL = "is_backfill"
     BEFORE_BASELINE = "before_baseline"
     OLDER_BUILD = "older_build"
     IS_SUPERSEDED = "is_superseded"
-    OTHER_BRANCH = "other_branch"
+    PULL_REQUEST = "pull_request"
+    CHILD_PIPELINE = "child_pipeline"
     NO_VERDICT = "no_verdict"
 
 
@@ -39,7 +44,8 @@ class Decision(StrEnum):
 class Verdict:
     """The latest verdict of one pipeline on one branch.
 
-    `since` is the finish of the build that brought this state about; `is_announced` says that its failure was told.
+    `since` is the finish of the build that brought this state about; `is_announced` says that its failure was news, for
+    whoever is told of the branch.
     """
 
     status: Status
@@ -65,8 +71,6 @@ class Transition:
     build_id: int
     attempt: int
     queued_at: datetime
-    branch: str | None
-    default_branch: str | None
     trigger: str | None
     from_status: Status | None
     to_status: Status
@@ -78,7 +82,7 @@ class Transition:
 
 
 def fold(verdict: Verdict | None, event: Transition, now: datetime) -> tuple[Verdict | None, Decision]:
-    """The verdict after the event, and why somebody is told or nobody is."""
+    """The verdict after the event, and whether that is news or why it is none."""
     if (reason := _says_nothing(event)) is not None:
         return verdict, reason
     if verdict is not None and _order(event) < _order(verdict):
@@ -88,30 +92,32 @@ def fold(verdict: Verdict | None, event: Transition, now: datetime) -> tuple[Ver
 
 
 def _says_nothing(event: Transition) -> Decision | None:
-    """Why this event is not about a verdict of a default branch at all."""
+    """Why this event is not about the verdict of a branch at all."""
     if event.to_status not in VERDICTS:
         return Decision.NO_VERDICT
     if event.is_superseded:
         return Decision.IS_SUPERSEDED
     # A fork's pull request is often built from the fork's own `main`: the name is the same, the branch is not.
-    # A build without a branch is of the default one: a plain job of Jenkins that knows none, or that failed before its
-    # checkout. A child pipeline of GitLab's would flap beside its parent, whose verdict
-    # is the branch's.
-    trigger = event.trigger or ""
-    if event.branch not in (None, event.default_branch) or trigger.startswith(_REQUESTS) or trigger == _CHILD:
-        return Decision.OTHER_BRANCH
-    return None
+    # A child pipeline of GitLab's would flap beside its parent, whose verdict is the branch's.
+    if is_of_request(event):
+        return Decision.PULL_REQUEST
+    return Decision.CHILD_PIPELINE if event.trigger == _CHILD else None
+
+
+def is_of_request(event: Transition) -> bool:
+    """Whether a pull or merge request started the build, by its provider's word."""
+    return (event.trigger or "").startswith(_REQUESTS)
 
 
 def _decide(verdict: Verdict | None, event: Transition, now: datetime) -> Decision:
     was_broken = verdict is not None and verdict.is_broken
     is_broken = event.to_status in BROKEN
-    is_too_late = now - event.finished_at > STALE
+    is_too_late = is_stale(event, now)
     if is_broken == was_broken:
         return Decision.STILL_BROKEN if is_broken else Decision.STILL_WORKING
     if event.is_backfill:
         return Decision.IS_BACKFILL
-    if not _is_news(event):
+    if not happened_while_watched(event):
         return Decision.BEFORE_BASELINE
     if is_broken:
         return Decision.BROKE_TOO_LONG_AGO if is_too_late else Decision.BROKE
@@ -120,7 +126,12 @@ def _decide(verdict: Verdict | None, event: Transition, now: datetime) -> Decisi
     return Decision.FIXED_TOO_LONG_AGO if is_too_late else Decision.FIXED
 
 
-def _is_news(event: Transition) -> bool:
+def is_stale(event: Transition, now: datetime) -> bool:
+    """Whether the build finished so long ago that nobody is told any more."""
+    return now - event.finished_at > STALE
+
+
+def happened_while_watched(event: Transition) -> bool:
     """Whether the build finished after the source's first complete collection, as far as can be known.
 
     The provider's clock may be hours off ours. For a build we had seen unfinished, no clock of theirs is needed: its

@@ -30,6 +30,9 @@ class IncidentsQuery(ScopedPageQuery, WindowQuery):
 
     pipeline_id = Several(Identifier(), metadata=about("id of a pipeline; several by comma"))
     branch = Several(Words(), metadata=about("name of a branch; several by comma"))
+    is_default_branch = OneOf(
+        ["true", "false"], metadata=about("true: on pipelines' default branches; false: on all others")
+    )
     status = Several(
         OneOf([ANY_OPEN, *(str(status) for status in IncidentStatus)]),
         metadata=about("how it stands; open means broken or flapping; several by comma"),
@@ -38,10 +41,11 @@ class IncidentsQuery(ScopedPageQuery, WindowQuery):
 
 def filter_of(query: dict[str, Any]) -> IncidentFilter:
     """The filter over incidents that loaded parameters name."""
-    words = query.get("status", ())
+    words, default = query.get("status", ()), query.get("is_default_branch")
     return IncidentFilter(
         scope=scope_of(query),
         branch=tuple(query.get("branch", ())),
+        is_default_branch=None if default is None else default == "true",
         status=tuple(status for status in IncidentStatus if status in words or (ANY_OPEN in words and status in OPEN)),
         since=query.get("since"),
         until=query.get("until"),
@@ -65,6 +69,7 @@ class IncidentSchema(Shape):
     pipeline_id = integer_field("ours", is_known=True)
     pipeline_name = text_field("as its newest build called it", is_known=True)
     branch = text_field("the one that is broken; null where builds know none")
+    is_default_branch = flag_field("it is the pipeline's default branch, as that is known now")
     status = incident_status_field("broken or flapping while it is open, fixed once it is over")
     opened_at = instant_field("finish of the first failure; the order of every list", is_known=True)
     last_failed_at = instant_field("finish of the latest failure", is_known=True)
@@ -73,7 +78,7 @@ class IncidentSchema(Shape):
     failures = integer_field("how often the branch's newest build failed, from the first on", is_known=True)
     flaps = integer_field("incidents of the same branch that were opened in the hour before this one", is_known=True)
     is_flaky = flag_field("the same build failed and passed in a later attempt")
-    is_silent = flag_field("nobody is told of it: it was there before we watched, is of the past, or has no receiver")
+    is_silent = flag_field("it is no news: it was there before we watched, is of the past, or was learnt of too late")
     first_bad_build_id = integer_field("the build that failed first", is_known=True)
     first_bad_attempt = integer_field("which attempt of it", is_known=True)
     last_bad_build_id = integer_field("the build that failed last", is_known=True)
@@ -103,8 +108,24 @@ class IncidentEventSchema(Shape):
     at = instant_field("finish of the attempt that brought it about", is_known=True)
     recorded_at = instant_field("when we learned of it", is_known=True)
     data = fields.Dict(
-        keys=fields.String(), allow_none=True, metadata=about("build_id, attempt, and failures counted by then")
+        keys=fields.String(),
+        allow_none=True,
+        metadata=about("build_id and attempt that brought it about, cause_pos in the log, failures counted by then"),
     )
+
+
+class TellingSchema(Shape):
+    """What one receiver knows of an incident."""
+
+    receiver = text_field("name of the receiver", is_known=True)
+    route = text_field("the route that asked last", is_known=True)
+    told = text_field("what it was last told: broken, flapping or fixed; null while nothing")
+    told_at = instant_field("when it took that message")
+    failures = integer_field("how many it was told of by then", is_known=True)
+    is_wanted = flag_field("there may be more to tell it")
+    due_at = instant_field("until when that waits at least")
+    held = text_field("what holds it, in words: a silence, quiet hours, an outage")
+    repeat_at = instant_field("when it is said again that it still fails")
 
 
 class OneIncidentSchema(FreshAnswerSchema, IncidentSchema):
@@ -120,6 +141,7 @@ class OneIncidentSchema(FreshAnswerSchema, IncidentSchema):
     has_all_commits = flag_field("all of them are here")
     commits_reason = text_field("why not, in words")
     events = fields.List(fields.Nested(IncidentEventSchema), metadata=about("the newest 100, in order"))
+    told = fields.List(fields.Nested(TellingSchema), metadata=about("what each receiver knows of it"))
 
 
 class IncidentCommitsSchema(FreshAnswerSchema):

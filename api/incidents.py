@@ -24,6 +24,7 @@ from api.problems import not_found
 from api.schemas import NoQuery, PageQuery
 from api.services import read
 from shared import incident_queries
+from shared.alert_queries import tellings_of
 from shared.rows import Row
 from shared.scope import Scope
 
@@ -64,7 +65,8 @@ def one_incident(_: dict[str, Any], incident_id: int) -> Response:
         incident = incident_queries.incident_detail(opened.session, incident_id, most_events=MOST_EVENTS)
         if incident is None:
             raise not_found("incident", incident_id)
-        payload = incident | staleness(opened.session, Scope(instance=(str(incident["instance"]),)))
+        told = tellings_of(opened.session, incident_id)
+        payload = incident | {"told": told} | staleness(opened.session, Scope(instance=(str(incident["instance"]),)))
     return answer(payload, opened.as_of, lasting=_without_age(payload))
 
 

@@ -13,6 +13,8 @@ class Permission(StrEnum):
     READ = Scope.READ
     LOGS = Scope.LOGS
     COLLECT = Scope.COLLECT
+    SILENCE = Scope.SILENCE
+    CONFIG = Scope.CONFIG
 
 
 @dataclass(frozen=True, slots=True)

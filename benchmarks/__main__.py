@@ -18,7 +18,7 @@ import psycopg
 from sqlalchemy import make_url
 
 import migrations
-from benchmarks import builds_list, collectors, fleet, idle, planning, recorder, sockets, webhooks
+from benchmarks import alerting, backtest, builds_list, collectors, fleet, idle, planning, recorder, sockets, webhooks
 from benchmarks.figure import Figure, percentile
 from benchmarks.world import fill
 from shared.database import libpq_url, make_engine
@@ -26,7 +26,7 @@ from shared.embedded.server import Server
 from shared.log import setup
 
 FEW, MANY = 10_000, 1_000_000
-PARTS = ("database", "planning", "collectors", "webhooks", "fleet", "idle")
+PARTS = ("database", "planning", "collectors", "webhooks", "alerting", "fleet", "idle")
 
 
 def main() -> int:
@@ -39,12 +39,16 @@ def main() -> int:
     if arguments.only in (None, "planning"):
         with _server() as server_url:
             figures += planning.run(_database(server_url, "planning"))
+            figures += backtest.run(_database(server_url, "backtest"))
     if arguments.only in (None, "collectors"):
         with _server() as server_url:
             figures += collectors.run(partial(_database, server_url))
     if arguments.only in (None, "webhooks"):
         with _server() as server_url:
             figures += webhooks.run(_database(server_url, "webhooks"))
+    if arguments.only in (None, "alerting"):
+        with _server() as server_url:
+            figures += alerting.run(partial(_database, server_url))
     if arguments.only == "fleet":
         with _server() as server_url:
             figures += _fleet_figures(server_url)

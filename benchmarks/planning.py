@@ -1,4 +1,4 @@
-"""The planner over a log it has never read: events a second, with the incidents and deliveries they come to."""
+"""The planner over a log it has never read: events a second, with the incidents and routings they come to."""
 
 import logging
 import statistics
@@ -8,31 +8,46 @@ import structlog
 from sqlalchemy import Engine, text
 
 from alerts.plan import catch_up
+from alerts.rules import Rules
 from benchmarks.figure import Figure
 from benchmarks.world import PIPELINES, START, fill
+from shared.config.routes import RouteSettings, Told
+from shared.config.settings import ReceiverSettings
 from shared.database import make_engine
 
 EVENTS = 100_000
 ROUNDS = 3
-RECEIVERS = ("ops",)
 
-# Two builds of ten fail one after the other, on the default branch of each pipeline at its own time.
+ROUTES = (
+    RouteSettings(name="main", receivers=("ops",)),
+    RouteSettings(name="confirmed", receivers=("team",), repository=("acme/*",), confirm=2, on=tuple(Told)),
+    RouteSettings(name="novel", receivers=("team", "mail"), branch=("*",), novel_only=True),
+)
+RULES = Rules(
+    routes={each.name: each for each in ROUTES},
+    receivers={name: ReceiverSettings(kind="slack", name=name) for name in ("ops", "team", "mail")},
+)
+
+# Two builds of ten fail one after the other, on the default branch of each pipeline at its own time, each in one of
+# seven jobs.
 _VERDICTS = [
     """UPDATE builds SET branch = 'main',
            status = CASE WHEN (number + id) % 10 IN (3, 4) THEN 'failed' ELSE 'succeeded' END""",
-    "UPDATE attempts a SET status = b.status FROM builds b WHERE b.id = a.build_id",
+    "UPDATE attempts a SET status = b.status, has_jobs = true FROM builds b WHERE b.id = a.build_id",
+    """INSERT INTO jobs (build_id, attempt, external_id, name, status, raw_status, is_finished, merge_key)
+       SELECT id, 1, '1', 'job ' || id % 7, status, status, true, merge_key FROM builds""",
     "UPDATE events e SET to_status = b.status FROM builds b WHERE b.id = e.subject_id",
     "UPDATE sources SET baseline_at = :start",
 ]
 
 _FORGET = [
-    "TRUNCATE deliveries, incidents, verdicts, cursors",
+    "TRUNCATE tellings, routings, decisions, incidents, verdicts, cursors",
     "DELETE FROM events WHERE subject_kind = 'incident'",
     "INSERT INTO cursors (name, pos) VALUES ('alerts', 0)",
 ]
 
 _COUNTS = text("""
-    SELECT (SELECT count(*) FROM incidents) AS incidents, (SELECT count(*) FROM deliveries) AS deliveries,
+    SELECT (SELECT count(*) FROM incidents) AS incidents, (SELECT count(*) FROM routings) AS routings,
            (SELECT count(*) FROM events WHERE subject_kind = 'incident') AS changes
 """)
 
@@ -56,8 +71,8 @@ def run(url: str) -> list[Figure]:
             unit="events/s",
             bound=3000,
             at_least=True,
-            compared=f"{PIPELINES} pipelines; {counts.incidents:,} incidents with {counts.changes:,} changes, "
-            f"{counts.deliveries:,} deliveries",
+            compared=f"{PIPELINES} pipelines, {len(ROUTES)} routes; {counts.incidents:,} incidents with "
+            f"{counts.changes:,} changes, {counts.routings:,} routings",
         )
     ]
 
@@ -69,7 +84,7 @@ def _rate(engine: Engine) -> float:
         connection.execute(text("VACUUM ANALYZE"))
     began = time.perf_counter()
     # Before anything finished, so that no news is too old to be told.
-    events = catch_up(engine, RECEIVERS, now=START)
+    events = catch_up(engine, RULES, now=START)
     seconds = time.perf_counter() - began
     if events != EVENTS:
         raise RuntimeError(f"{events} events planned where {EVENTS} were recorded")

@@ -1,7 +1,7 @@
 """`observatory config check`: every mistake at once, or what the configuration means."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -12,6 +12,7 @@ from cli.options import config_option, config_path, json_option
 from cli.style import Command, Group
 from cli.table import print_json
 from shared.config.files import read_toml
+from shared.config.routes import Matchers, RouteSettings
 from shared.config.settings import LISTS, Config
 from shared.errors import ConfigError
 
@@ -87,7 +88,7 @@ def describe(config: Config) -> list[str]:
         lines.append(f"  {provider.name} ({provider.kind}, {provider.base_url}): watches {watched}")
     if not config.providers:
         lines.append("  Nothing is watched: add [[providers]] (config.example.toml shows how).")
-    lines += [f"  {receiver.name} ({receiver.kind}): is told what breaks and is fixed" for receiver in config.receivers]
+    lines += _who_is_told(config)
     lines += [
         f"  project {project.key}" + (f" of {project.team}" if project.team else "") for project in config.projects
     ]
@@ -95,6 +96,25 @@ def describe(config: Config) -> list[str]:
     lines += [f"  database: {database}", f"  API: {config.server.base_url}"]
     lines += [f"  {section}.{key} is set by {variable}" for (section, key), variable in sorted(config.origins.items())]
     return lines
+
+
+def _who_is_told(config: Config) -> Iterator[str]:
+    """Each receiver with the routes that lead to it; without a route all are told alike."""
+    for receiver in config.receivers:
+        routes = ", ".join(route.name for route in config.routes if receiver.name in route.receivers)
+        if not config.routes:
+            told = "is told what breaks, flaps and is fixed on default branches"
+        else:
+            told = f"is told what fits {routes}" if routes else "no route leads there"
+        yield f"  {receiver.name} ({receiver.kind}): {told}"
+    for route in config.routes:
+        yield f"  route {route.name}: {_meaning(route)} to {', '.join(route.receivers)}"
+
+
+def _meaning(route: RouteSettings) -> str:
+    fits = [f"{key} {', '.join(value)}" for key in Matchers.model_fields if (value := getattr(route, key))]
+    told = "every change of a build's status" if route.every_transition else ", ".join(route.on)
+    return f"{told} of {'; '.join(fits)}"
 
 
 def _document(

@@ -41,6 +41,12 @@ def load_webhooks(path: Path | None) -> Config:
     return load(path, providers=dict.fromkeys(SCHEMES, WebhookSettings), environ=os.environ)
 
 
+def load_receivers(path: Path | None) -> Config:
+    """The configuration without providers: whoever looks after alerts needs no token of a CI system."""
+    _log_to_stderr()
+    return load(path, receivers=receiver_settings(), environ=os.environ)
+
+
 def load_all(path: Path | None) -> Config:
     """The whole configuration, every section checked."""
     _log_to_stderr()

@@ -106,6 +106,8 @@ watch = ["/"]
 kind = "slack"
 name = "chat"
 webhook_url_file = {json.dumps(str(folder / "slack-webhook"))}
+group_wait = "3s"
+group_interval = "15s"
 """
 
 

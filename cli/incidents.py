@@ -22,17 +22,19 @@ COLUMNS = ("id", "status", "pipeline", "branch", "broke", "last failed", "failur
 
 
 @click.command(cls=Command)
+@click.option("--all-branches", is_flag=True, help="Show what is broken on other branches than the default one, too.")
 @json_option
 @config_option
 @click.pass_context
-def incidents(ctx: click.Context, as_json: bool) -> None:
+def incidents(ctx: click.Context, all_branches: bool, as_json: bool) -> None:
     """Show what is broken now, the one that lasts longest first; each with the build that failed first.
 
+    Only pipelines' default branches are shown; `--all-branches` shows the others as well.
     `flapping` is a branch that failed and passed in turns of late; it is over once it passed three times in a row.
     While sources are stale there may be more: a line on stderr says so, `stale_sources` names them with `--json`.
     """
     with open_engine(load_own(config_path(ctx))) as engine, reading(engine) as opened:
-        found = open_incidents(opened.session, limit=MOST)
+        found = open_incidents(opened.session, limit=MOST, has_all_branches=all_branches)
         first_bad = build_objects(opened.session, (as_int(row["first_bad_build_id"]) for row in found))
         stale = stale_sources(opened.session, Scope(), limit=MOST)
     if as_json:
@@ -75,6 +77,6 @@ def _remark(row: Row, first_bad: Row | None) -> str:
     parts = [
         str(first_bad["web_url"]) if first_bad is not None and first_bad["web_url"] else "",
         "never passed while we watched" if row["last_good_build_id"] is None else "",
-        "nobody was told" if row["is_silent"] else "",
+        "no news" if row["is_silent"] else "",
     ]
     return "; ".join(part for part in parts if part)

@@ -16,6 +16,7 @@ from shared.collector_errors import errors
 from shared.config.settings import DEFAULT_PROJECT
 from shared.freshness import sources
 from shared.queries import Row
+from shared.receiver_standing import ReceiverStanding, receivers
 from shared.scope import Scope
 from shared.standing import (
     OPEN_STATES,
@@ -47,6 +48,7 @@ class Glance:
     errors: list[Row]
     backfills: list[Row]
     parked: tuple[ParkedReceipts, ...]
+    receivers: tuple[ReceiverStanding, ...]
     processes: tuple[ProcessState, ...]
 
 
@@ -57,8 +59,9 @@ class Glance:
 def status(ctx: click.Context, as_json: bool) -> None:
     """Show what is watched, how fresh that is, what runs, how the builds of the last 24 hours ended, the processes.
 
-    Besides that what went wrong in these hours: errors of collecting, webhooks that nobody could process; and the
-    backfills under way. A table on a terminal, lines with tabs elsewhere: the first field names the section.
+    Besides that what went wrong in these hours: errors of collecting, webhooks that nobody could process; the backfills
+    under way; and whether each receiver of alerts is on. A table on a terminal, lines with tabs elsewhere: the first
+    field names the section.
     """
     with open_engine(load_own(config_path(ctx))) as engine, Session(engine) as session:
         seen = look(session, utc_now())
@@ -72,6 +75,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
     print_patterns(seen.patterns, seen.now)
     print_rows("builds", ("status", "count", "window"), _counts(seen.builds))
     _print_troubles(seen)
+    print_receivers(seen.receivers, seen.now)
     columns = ("process", "host", "pid", "state", "heartbeat", REMARK)
     print_rows("processes", columns, [_process(one, seen.now) for one in seen.processes])
 
@@ -86,6 +90,7 @@ def look(session: Session, now: datetime) -> Glance:
         errors=errors(session, Scope(), limit=MOST_ERRORS, since=now - DAY),
         backfills=[row for row in backfills.newest(session, limit=MOST_BACKFILLS) if row["settled_at"] is None],
         parked=parked_receipts(session, most=MOST_REASONS),
+        receivers=receivers(session),
         processes=processes(session, now),
     )
 
@@ -95,6 +100,7 @@ def headline(seen: Glance) -> str:
     active = [row for row in seen.sources if row["is_active"]]
     stale = sum(bool(row["is_stale"]) for row in active)
     parked = sum(each.receipts for each in seen.parked)
+    deaf = sum(each.state != "on" for each in seen.receivers)
     scheduler = any(process.kind == "scheduler" and process.is_alive for process in seen.processes)
     parts = [
         "" if scheduler else "no scheduler runs",
@@ -102,6 +108,7 @@ def headline(seen: Glance) -> str:
         f"{_of(len(seen.errors), 'kind')} of errors in the last 24 h" if seen.errors else "",
         f"{_of(parked, 'webhook')} parked" if parked else "",
         f"{_of(len(seen.backfills), 'backfill')} under way" if seen.backfills else "",
+        f"{_of(deaf, 'receiver')} switched off" if deaf else "",
     ]
     return "; ".join(part for part in parts if part)
 
@@ -122,6 +129,7 @@ def as_document(seen: Glance) -> dict[str, object]:
         "errors": [{key: value for key, value in row.items() if key != "place"} for row in seen.errors],
         "backfills": seen.backfills,
         "parked_receipts": [asdict(each) for each in seen.parked],
+        "receivers": [asdict(each) for each in seen.receivers],
         "processes": [asdict(process) for process in seen.processes],
     }
 
@@ -156,6 +164,14 @@ def _print_troubles(seen: Glance) -> None:
     if seen.backfills:
         columns = ("source", "state", "done", "builds", REMARK)
         print_rows("backfills", columns, [_backfill(row) for row in seen.backfills])
+
+
+def print_receivers(known: tuple[ReceiverStanding, ...], now: datetime) -> None:
+    """Who is told, one receiver a row; nothing where there is none."""
+    if known:
+        columns = ("receiver", "kind", "state", "last message", REMARK)
+        rows = [(one.name, one.kind, one.state, age(one.last_sent_at, now), one.reason or "") for one in known]
+        print_rows("receivers", columns, rows)
 
 
 def _error(row: Row, now: datetime) -> tuple[str, ...]:

@@ -20,8 +20,9 @@ from collectors.github_reading import parse_any
 from collectors.github_status import CONCLUSIONS, STATUSES
 from collectors.github_window import Windows
 from collectors.reading import Reading, address_in
+from shared.config.fields import HttpUrl
 from shared.config.patterns import Pattern, is_exclusion, is_pattern
-from shared.config.settings import HttpUrl, ProviderSettings
+from shared.config.settings import ProviderSettings
 from shared.errors import MalformedPayload, ProviderError, Unauthorized, Unprocessable
 from shared.found_sources import Found
 from shared.http.authorization import Renewable

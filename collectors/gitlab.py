@@ -30,8 +30,9 @@ from collectors.gitlab_reading import parse_any
 from collectors.gitlab_status import STATUSES, TIMED_OUT
 from collectors.gitlab_window import Stretches
 from collectors.reading import Reading
+from shared.config.fields import HttpUrl
 from shared.config.patterns import Pattern, is_exclusion, is_pattern
-from shared.config.settings import HttpUrl, ProviderSettings
+from shared.config.settings import ProviderSettings
 from shared.errors import MalformedPayload, NotFound, Unauthorized, Unavailable
 from shared.found_sources import Found
 from shared.http.authorization import AuthStyle

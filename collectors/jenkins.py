@@ -44,8 +44,9 @@ from collectors.jenkins_tree import (
 )
 from collectors.jenkins_window import JobsPast, read_mark
 from collectors.reading import Reading
+from shared.config.fields import HttpUrl
 from shared.config.patterns import Pattern, is_exclusion, is_pattern
-from shared.config.settings import HttpUrl, ProviderSettings
+from shared.config.settings import ProviderSettings
 from shared.errors import MalformedPayload, NotFound, ProviderError, Unauthorized, Unavailable
 from shared.found_sources import Found
 from shared.http.authorization import AuthStyle

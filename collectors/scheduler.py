@@ -17,10 +17,10 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 import migrations
-from alerts import RECEIVERS
+from alerts import RECEIVERS, by_time
 from alerts.deliver import deliver_pending
 from alerts.plan import catch_up
-from alerts.receiver import open_receivers
+from alerts.rule_book import RuleBook
 from collectors import COLLECTORS
 from collectors.discovery import Discoverer
 from collectors.inbox import Inbox
@@ -28,6 +28,7 @@ from collectors.lanes import Lanes
 from collectors.logs import LogFetcher
 from collectors.poll import Poller
 from shared import health, leases, processes, reloads, sources
+from shared.alert_rules import sync_rules
 from shared.clock import utc_now
 from shared.config.settings import Config, load
 from shared.database import limit_waiting, make_engine
@@ -86,13 +87,14 @@ class Scheduler:
             owner=owner,
             listener=Listener(_direct_url(config, engine), application="inbox", channel=RECEIPTS),
         )
-        self._receivers = open_receivers(config.receivers, config.server.base_url)
+        self._rule_book = RuleBook(config)
         self._instances = [provider.name for provider in providers]
 
     def start(self) -> None:
-        """Bring the configuration's sources into the tables and start ticking."""
+        """Bring the configuration's sources, routes and receivers into the tables and start ticking."""
         with Session(self._engine) as session, session.begin():
             sources.sync(session, self._config, utc_now())
+            sync_rules(session, self._config)
         self._beat()
         self._clock.add_listener(_log_trouble, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
         outage = Outage()
@@ -107,7 +109,8 @@ class Scheduler:
             self._clock.add_job(_through_outages(job, outage), "interval", seconds=seconds, id=job.__name__)
         self._clock.start()
         self._inbox.start()
-        log.info("started", lease_owner=self._identity.id, sources=self._instances, receivers=list(self._receivers))
+        receivers = [each.name for each in self._config.receivers]
+        log.info("started", lease_owner=self._identity.id, sources=self._instances, receivers=receivers)
 
     def stand_still_seconds(self) -> float:
         """How long ago the last tick came through; the watchdog ends a process that hangs."""
@@ -150,6 +153,7 @@ class Scheduler:
         """
         with Session(self._engine) as session, session.begin():
             sources.sync(session, config, utc_now())
+            sync_rules(session, config)
         with self._ticking, self._alerting, self._claiming_logs:
             self._discoverer.stop()
             self._logs.stop()
@@ -205,8 +209,13 @@ class Scheduler:
 
     def _alert(self) -> None:
         with self._alerting:
-            catch_up(self._engine, self._receivers, utc_now())
-            deliver_pending(self._engine, self._receivers, utc_now(), stop=self._stop)
+            with Session(self._engine) as session, session.begin():
+                limit_waiting(session)
+                rules = self._rule_book.read(session)
+            receivers = self._rule_book.receivers()
+            catch_up(self._engine, rules, utc_now())
+            by_time.act(self._engine, rules, utc_now())
+            deliver_pending(self._engine, receivers, rules, utc_now(), stop=self._stop)
 
     def _discover(self) -> None:
         self._discoverer.find_sources()

@@ -75,3 +75,7 @@ class RetryLater(ObservatoryError):
 
 class Rejected(ObservatoryError):
     """A receiver refused the message for good: sending it again cannot help."""
+
+
+class ReceiverGone(Rejected):
+    """A receiver that takes no message any more, such as a webhook that was deleted: it is switched off."""

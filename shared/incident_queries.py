@@ -13,10 +13,14 @@ from shared.reading import plan_by_values
 from shared.rows import Row, as_int, rows
 from shared.scope import Scope, pipelines_in
 
+# As the default branch is known now; a build that knows no branch is of the default one.
+_IS_DEFAULT_BRANCH = "n.branch IN ('', coalesce(p.default_branch, r.default_branch, ''))"
+
 # Of an open incident the duration is up to the instant of reading. A provider's clock may be ahead of ours.
-_COLUMNS = """
+_COLUMNS = f"""
     n.id, i.provider, i.name AS instance, j.key AS project, r.name AS repository, n.pipeline_id,
-    p.name AS pipeline_name, nullif(n.branch, '') AS branch, n.status, n.opened_at, n.last_failed_at, n.fixed_at,
+    p.name AS pipeline_name, nullif(n.branch, '') AS branch, {_IS_DEFAULT_BRANCH} AS is_default_branch, n.status,
+    n.opened_at, n.last_failed_at, n.fixed_at,
     extract(epoch FROM greatest(coalesce(n.fixed_at, now()) - n.opened_at, interval '0'))::float8 AS duration_seconds,
     n.failures, n.flaps, n.is_flaky, n.is_silent,
     n.first_bad_build_id, n.first_bad_attempt, n.last_bad_build_id, n.last_bad_attempt,
@@ -32,11 +36,17 @@ _JOINS = """
     LEFT JOIN repositories r ON r.id = p.repository_id
 """
 
+_BRANCH_JOINS = "JOIN pipelines p ON p.id = n.pipeline_id LEFT JOIN repositories r ON r.id = p.repository_id"
+
 _SELECT = f"SELECT {_COLUMNS} FROM incidents n {_JOINS}"
 
 _BY_ID = f"{_SELECT} WHERE n.id = ANY(:ids)"
 
 _OPEN = f"{_SELECT} WHERE n.fixed_at IS NULL ORDER BY n.opened_at, n.id LIMIT :limit"
+
+_OPEN_ON_DEFAULT = f"""
+    {_SELECT} WHERE n.fixed_at IS NULL AND {_IS_DEFAULT_BRANCH} ORDER BY n.opened_at, n.id LIMIT :limit
+"""
 
 _INSTANCE = """
     SELECT i.name FROM incidents n JOIN pipelines p ON p.id = n.pipeline_id JOIN instances i ON i.id = p.instance_id
@@ -75,11 +85,13 @@ BUILDS = ("first_bad", "last_bad", "last_good", "fixed_by")
 class IncidentFilter:
     """What a list of incidents is narrowed to; empty says nothing, several values of one filter mean any of them.
 
-    `since` (included) and `until` (excluded) bound `opened_at`.
+    `since` (included) and `until` (excluded) bound `opened_at`. `is_default_branch` is by the pipelines' default
+    branches as they are known now.
     """
 
     scope: Scope = field(default_factory=Scope)
     branch: tuple[str, ...] = ()
+    is_default_branch: bool | None = None
     status: tuple[IncidentStatus, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
@@ -90,9 +102,9 @@ def incident_objects(session: Session, ids: Iterable[int]) -> dict[int, Row]:
     return {as_int(row["id"]): row for row in rows(session, _BY_ID, {"ids": sorted(set(ids))})}
 
 
-def open_incidents(session: Session, *, limit: int) -> list[Row]:
-    """The incident objects of what is broken now, the one that lasts longest first."""
-    return rows(session, _OPEN, {"limit": limit})
+def open_incidents(session: Session, *, limit: int, has_all_branches: bool = True) -> list[Row]:
+    """The incident objects of what is broken now (on default branches, or on all), the one that lasts longest first."""
+    return rows(session, _OPEN if has_all_branches else _OPEN_ON_DEFAULT, {"limit": limit})
 
 
 def list_incidents(session: Session, wanted: IncidentFilter, *, limit: int, after: Position | None = None) -> list[Row]:
@@ -113,7 +125,7 @@ def list_incidents(session: Session, wanted: IncidentFilter, *, limit: int, afte
     if after is not None:
         conditions.append("(n.opened_at, n.id) < (:opened_at, :id)")
         parameters |= {"opened_at": after[0], "id": after[1]}
-    return rows(session, _page_statement(conditions, limit), parameters)
+    return rows(session, _page_statement(conditions, limit, wanted.is_default_branch), parameters)
 
 
 def incident_events(session: Session, incident_id: int, *, limit: int, after: int = 0) -> list[Row]:
@@ -174,9 +186,12 @@ def _conditions(wanted: IncidentFilter) -> tuple[list[str], dict[str, object]]:
     return conditions, given
 
 
-def _page_statement(conditions: list[str], limit: int) -> str:
+def _page_statement(conditions: list[str], limit: int, is_default_branch: bool | None) -> str:
     """The page's ids first, then the joined rows of just those; the limit is no parameter, as with builds."""
+    joins = "" if is_default_branch is None else _BRANCH_JOINS
+    if is_default_branch is not None:
+        conditions = [*conditions, _IS_DEFAULT_BRANCH if is_default_branch else f"NOT ({_IS_DEFAULT_BRANCH})"]
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     newest = "ORDER BY n.opened_at DESC, n.id DESC"
-    ids = f"SELECT n.id FROM incidents n {where} {newest} LIMIT {limit:d}"
+    ids = f"SELECT n.id FROM incidents n {joins} {where} {newest} LIMIT {limit:d}"
     return f"SELECT {_COLUMNS} FROM ({ids}) page JOIN incidents n ON n.id = page.id {_JOINS} {newest}"

@@ -27,6 +27,8 @@ class Scope(StrEnum):
     READ = "read"
     LOGS = "logs"
     COLLECT = "collect"
+    SILENCE = "silence"
+    CONFIG = "config"
 
 
 SESSION_HOURS = 12

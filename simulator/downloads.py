@@ -39,7 +39,7 @@ class Downloads:
                 return Answer(200, headers, logs.attempt_zip(run, attempt, now))
         return text_answer(404, "Not found")
 
-    def refusal(self, fault: Fault, now: datetime) -> Answer:
+    def refusal(self, fault: Fault, _request: Request, now: datetime) -> Answer:
         """A storage host refuses in plain words."""
         return text_answer(fault.status or 503, f"refused at {now.isoformat()}")
 
@@ -58,7 +58,7 @@ class Elsewhere:
         answer = json_answer(200, {"total_count": 0, "workflow_runs": [], "jobs": []})
         return answer.with_headers(X_Asked=request.path, X_At=now.isoformat())
 
-    def refusal(self, fault: Fault, now: datetime) -> Answer:
+    def refusal(self, fault: Fault, _request: Request, now: datetime) -> Answer:
         """It may fail, too."""
         return text_answer(fault.status or 503, f"refused at {now.isoformat()}")
 

@@ -180,8 +180,8 @@ class Dialect(Protocol):
         """What the provider says when nothing is wrong."""
         ...
 
-    def refusal(self, fault: Fault, now: datetime) -> Answer:
-        """The provider's own form of a limit, an error, a rejection."""
+    def refusal(self, fault: Fault, request: Request, now: datetime) -> Answer:
+        """The provider's own form of a limit, an error, a rejection of this request."""
         ...
 
     def spoil(self, answer: Answer, fault: Fault) -> Answer:
@@ -221,7 +221,7 @@ def answer_under(fault: Fault | None, dialect: Dialect, request: Request, now: d
     if fault is None:
         return dialect.answer(request, now)
     if fault.kind in _REFUSALS:
-        return dialect.refusal(fault, now)
+        return dialect.refusal(fault, request, now)
     if fault.kind is FaultKind.STALE:
         return dialect.answer(request, now - timedelta(seconds=fault.seconds))
     if fault.kind in _REPLACED:

@@ -1,7 +1,7 @@
 """The kinds of world there are: how often runs are created, how long they take, and what becomes of each."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from random import Random
@@ -121,6 +121,12 @@ def _cast_drill(repository: int, slot: int, rng: Random) -> Role:
     return _role(repository, rng, fate)
 
 
+def _cast_hostile(repository: int, _slot: int, rng: Random) -> Role:
+    """Nothing but passes and failures, each with a branch or a title that tries something."""
+    fate = rng.choice((Fate.FAILS, Fate.PASSES))
+    return replace(_role(repository, rng, fate), place=rng.choice((Place.MAIN, Place.FEATURE)), is_hostile=True)
+
+
 def _cast_demo(repository: int, slot: int, rng: Random) -> Role:
     """The first repository's CI breaks on its default branch and is fixed again once a minute; the rest is drawn."""
     if repository == 0 and slot % 10 == 0:
@@ -169,6 +175,11 @@ def _drill(runs: int, seconds: float) -> Profile:
     )
 
 
+def _hostile(runs: int, seconds: float) -> Profile:
+    """A drill in which every other run fails, on branches and with titles made to be more than text."""
+    return replace(_drill(runs, seconds), name="hostile", cast=_cast_hostile)
+
+
 def _demo() -> Profile:
     """For ever: builds come in, run, fail, pass and re-run within seconds, and the last half hour is there at once."""
     return Profile(
@@ -184,11 +195,11 @@ def _demo() -> Profile:
     )
 
 
-PROFILES = ("varied", "drill", "demo")
+PROFILES = ("varied", "drill", "hostile", "demo")
 
 
 def make_profile(name: str, *, runs: int = 300, seconds: float = 60.0) -> Profile:
-    """The profile called `name`; `runs` and `seconds` shape a drill.
+    """The profile called `name`; `runs` and `seconds` shape a drill and a hostile one.
 
     Raises:
         ValueError: there is no such profile.
@@ -197,6 +208,8 @@ def make_profile(name: str, *, runs: int = 300, seconds: float = 60.0) -> Profil
         return _varied()
     if name == "drill":
         return _drill(runs, seconds)
+    if name == "hostile":
+        return _hostile(runs, seconds)
     if name == "demo":
         return _demo()
     raise ValueError(f"no profile is called {name!r}; there are {', '.join(PROFILES)}")

@@ -35,7 +35,7 @@ from simulator.jenkins.service import USER, Jenkins, JenkinsSettings
 from simulator.ledger import Entry, read_ledger
 from simulator.listener import Listener
 from simulator.profiles import make_profile
-from simulator.slack import HOOK, Message, Slack
+from simulator.slack import BOT_TOKEN, HOOK, Message, Slack
 from simulator.world import World
 
 TOKEN = "simulated-token"  # noqa: S105 - opens nothing but the fake
@@ -62,7 +62,8 @@ class Simulator:
 
     Args:
         seed: The same seed, profile and epoch give the same world.
-        profile: `varied` (every story, weeks of past), `drill` (bounded, ends soon), `demo` (endless).
+        profile: `varied` (every story, weeks of past), `drill` (bounded, ends soon), `hostile` (a drill whose names
+            try to be more than text), `demo` (endless).
         now: Where the clock starts; the real time if None.
         speed: Simulated seconds a real second; 0 stands still and is moved by `clock.advance`.
         epoch: What the profile's times are counted from; the clock's start if None.
@@ -158,6 +159,11 @@ class Simulator:
         return self._listeners["slack"].base + HOOK
 
     @property
+    def slack_api_url(self) -> str:
+        """Slack's Web API, for the bot with `slack.BOT_TOKEN`."""
+        return self._listeners["slack"].base + "/api"
+
+    @property
     def elsewhere_url(self) -> str:
         """Another host, to which no credential may ever go."""
         return self._listeners["elsewhere"].base
@@ -189,6 +195,8 @@ class Simulator:
             "jenkins_user": self.jenkins_user,
             "jenkins_token": TOKEN,
             "slack": self.slack_url,
+            "slack_api": self.slack_api_url,
+            "slack_bot_token": BOT_TOKEN,
             "downloads": self._listeners["downloads"].base,
             "elsewhere": self.elsewhere_url,
             "control": self.url + PREFIX,

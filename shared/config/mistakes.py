@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Container, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -33,7 +33,9 @@ _BOUNDS = {
     "literal_error": "one of {expected}",
     "enum": "one of {expected}",
     "string_too_short": "at least one character long",
+    "string_too_long": "at most {max_length} characters long",
     "too_short": "a list with at least one entry",
+    "too_long": "a list with at most {max_length} entries",
 }
 
 
@@ -61,20 +63,27 @@ def explain(
     known: Container[str | int],
 ) -> Mistakes:
     """Each error of one table as (path, words); fields in `known` have had their mistake told already."""
-    found = []
-    for detail in error.errors(include_url=False):
+    found, details = [], error.errors(include_url=False)
+    for detail in details:
         if detail["type"] == "default_factory_not_called" or (detail["loc"] and detail["loc"][0] in known):
             continue
+        if detail["type"] == "too_short" and any(_is_below(each["loc"], detail["loc"]) for each in details):
+            continue  # the list is only short of the entry that is wrong
         place = (*path, *detail["loc"])
         variable = origins.get((str(place[0]), str(place[1]))) if len(place) > 1 else None
         found.append((variable or path_of(place), redact(words(detail, model))))
     return found
 
 
+def _is_below(place: Sequence[str | int], other: Sequence[str | int]) -> bool:
+    return len(place) > len(other) and tuple(place[: len(other)]) == tuple(other)
+
+
 def words(detail: ErrorDetails, model: type[BaseModel]) -> str:
     """One error in words; values are shown, but never one that looks like a secret."""
     kind, context = detail["type"], detail.get("ctx", {})
     key = str(detail["loc"][-1]) if detail["loc"] else ""
+    model = _model_at(model, detail["loc"][:-1])
     if kind == "extra_forbidden":
         return f"unknown key; {did_you_mean(key, keys_of(model))}"
     if kind == "missing":
@@ -84,6 +93,15 @@ def words(detail: ErrorDetails, model: type[BaseModel]) -> str:
     if wanted := _bound(kind, context) or _TYPES.get(kind.split("_", 1)[0]):
         return f"must be {wanted}, not {_shown(detail['input'])}"
     return redact(detail["msg"])
+
+
+def _model_at(model: type[BaseModel], place: Sequence[str | int]) -> type[BaseModel]:
+    """The table within a table that a place leads to."""
+    for part in place:
+        info = model.model_fields.get(str(part))
+        kinds = (info.annotation, *get_args(info.annotation)) if info else ()
+        model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), model)
+    return model
 
 
 def _missing(key: str, model: type[BaseModel]) -> str:

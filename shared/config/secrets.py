@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, SecretStr
 
 from shared.log.redaction import looks_like_secret
-from shared.secret import SecretSource, SecretUnavailable
+from shared.secret import SecretSource, SecretUnavailable, fingerprint
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -27,29 +29,58 @@ def keys_of(model: type[BaseModel]) -> tuple[str, ...]:
     return tuple(keys)
 
 
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A table with its secrets read: what is wrong with how one is named, and what is named well but cannot be had.
+
+    Both are (path, words) by the field they are about; the table has none of these fields.
+    """
+
+    table: dict[str, Any] = field(default_factory=dict)
+    mistakes: dict[str, tuple[str, str]] = field(default_factory=dict)
+    unavailable: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
 def resolve_secrets(
     model: type[BaseModel], table: Mapping[str, Any], path: str, environ: Mapping[str, str]
-) -> tuple[dict[str, Any], dict[str, tuple[str, str]]]:
-    """The table with `<name>_env` and `<name>_file` replaced by the secret they name, and the mistake of each field.
+) -> Resolved:
+    """The table with `<name>_env` and `<name>_file` replaced by the secret they name.
 
     A field of type SecretSource gets the source (already tried), one of type SecretStr the value itself.
     """
-    resolved = dict(table)
-    mistakes: dict[str, tuple[str, str]] = {}
-    for name in (field for field in model.model_fields if is_secret(model, field)):
-        env, file = (resolved.pop(f"{name}_{ending}", None) for ending in ("env", "file"))
-        problem = (name, _not_in_the_file(name)) if name in resolved else _what_is_wrong(name, env, file)
-        if problem is None and (env or file):
+    found, dot = Resolved(dict(table)), "." if path else ""
+    for name in (each for each in model.model_fields if is_secret(model, each)):
+        env, file = (found.table.pop(f"{name}_{ending}", None) for ending in ("env", "file"))
+        if name in found.table:
+            found.mistakes[name] = (f"{path}{dot}{name}", _not_in_the_file(name))
+            del found.table[name]
+        elif problem := _what_is_wrong(name, env, file):
+            found.mistakes[name] = (f"{path}{dot}{problem[0]}", problem[1])
+        elif env or file:
             source = SecretSource(env=env, file=Path(file) if file else None, environ=environ)
             try:
                 secret = source.read()
-                resolved[name] = source if _wants_source(model, name) else secret
+                found.table[name] = source if _wants_source(model, name) else secret
             except SecretUnavailable as error:
-                problem = (f"{name}_env" if env else f"{name}_file", str(error))
-        if problem is not None:
-            mistakes[name] = (f"{path}.{problem[0]}", problem[1])
-            resolved.pop(name, None)
-    return resolved, mistakes
+                found.unavailable[name] = (f"{path}{dot}{name}_{'env' if env else 'file'}", str(error))
+    return found
+
+
+def named_secrets(model: type[BaseModel], table: Mapping[str, Any]) -> dict[str, str]:
+    """Where a table says that its secrets are, as it says it: `{"password_env": "SMTP_PASSWORD"}`."""
+    keys = {f"{name}_{ending}" for name in model.model_fields if is_secret(model, name) for ending in ("env", "file")}
+    return {key: str(table[key]) for key in sorted(keys & table.keys())}
+
+
+def secret_prints(settings: BaseModel | None) -> tuple[str, ...]:
+    """What knows each secret of settings again without telling it; nothing of one that cannot be had."""
+    found = []
+    for name in type(settings).model_fields if settings is not None else ():
+        value = getattr(settings, name)
+        with suppress(SecretUnavailable):
+            secret = value.read() if isinstance(value, SecretSource) else value
+            found += [fingerprint(secret)] if isinstance(secret, SecretStr) else []
+    return tuple(found)
 
 
 def _wants_source(model: type[BaseModel], name: str) -> bool:

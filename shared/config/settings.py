@@ -1,88 +1,29 @@
 """The configuration: one TOML file, the environment over it, every mistake told at once."""
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import time
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
+from shared.config.fields import HttpUrl, Name, Seconds, Settings, TimeOfDay, Zone
 from shared.config.files import Origins, overlay_environment, read_toml
 from shared.config.mistakes import Mistakes, did_you_mean
 from shared.config.patterns import finder, is_exclusion, is_pattern
-from shared.config.secrets import is_secret
+from shared.config.routes import RouteSettings
+from shared.config.secrets import is_secret, named_secrets
 from shared.config.tables import TableReader
 from shared.errors import ConfigError
 from shared.secret import SecretSource
 from shared.signatures import what_is_wrong
 
 DEFAULT_PROJECT = "default"
-
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
-def parse_duration(value: object) -> object:
-    """Seconds of `30`, `"30"`, `"30s"`, `"5m"`, `"1h30m"`, `"2d"`; anything else is a mistake."""
-    if not isinstance(value, str):
-        return value
-    text = value.strip().replace(" ", "")
-    if _DURATION.fullmatch(text):
-        return sum(float(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(text))
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f'must be a duration such as "30s", "5m" or "1h30m", not "{value}"') from None
-
-
-def _name(value: str) -> str:
-    if not _NAME.fullmatch(value):
-        raise ValueError(f'must begin with a letter or digit and hold only those and ". _ -", not "{value}"')
-    return value
-
-
-def _http_url(value: str) -> str:
-    """An http(s) address without credentials, query or trailing slash."""
-    try:
-        parts = urlsplit(value)
-        port_is_fine = parts.port is None or parts.port > 0
-    except ValueError:
-        raise ValueError("is not a URL; write it like https://ci.example.com") from None
-    if parts.username or parts.password:
-        raise ValueError("must not carry a user or password; a secret is named by its own key")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_fine:
-        raise ValueError(f'is not an http:// or https:// URL: "{value}"; write it like https://ci.example.com')
-    if parts.query or parts.fragment or any(character.isspace() for character in value):
-        raise ValueError("must end with the path: no query, no fragment, no spaces")
-    return value.rstrip("/")
-
-
-Seconds = Annotated[float, BeforeValidator(parse_duration)]
-"""A duration: a number of seconds, or text with a unit."""
-
-Name = Annotated[str, BeforeValidator(lambda value: _name(value) if isinstance(value, str) else value)]
-HttpUrl = Annotated[str, BeforeValidator(lambda value: _http_url(value) if isinstance(value, str) else value)]
-
-
-class Settings(BaseModel):
-    """One table of the file: frozen, and an unknown key is a mistake."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_for_a_number(cls, value: object, info: ValidationInfo) -> object:
-        # Python counts True as 1, and so does pydantic; whoever writes `port = true` means something else.
-        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation in {int, float}:
-            raise ValueError(f"must be a number, not {str(value).lower()}")
-        return value
 
 
 class ServerSettings(Settings):
@@ -258,16 +199,41 @@ class WebhookSettings(ProviderSettings):
     base_url: HttpUrl = Field("", description="the address of its API")
 
 
+class DigestPeriod(StrEnum):
+    """How often a receiver gets a digest."""
+
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    NEVER = "never"
+
+
 class ReceiverSettings(Settings):
     """`[[receivers]]`: one place messages go to; each kind adds its own keys in its own file."""
 
     kind: str = Field(description="the kind of receiver")
     name: Name = Field(description="the name of this receiver, unique")
+    group_wait: Seconds = Field(
+        20, ge=0, le=3600, description="how long the first news waits for more of the same storm"
+    )
+    group_interval: Seconds = Field(300, ge=0, le=86_400, description="the shortest time between two messages of news")
+    digest: DigestPeriod = Field(
+        DigestPeriod.DAILY, description="how often what was not told is summed up; a weekly one comes on Monday"
+    )
+    digest_at: TimeOfDay = Field(time(9), description='when the digest comes, such as "09:00"')
+    timezone: Zone = Field("UTC", description="the time zone of digest_at and of the times in messages")
+    operations: bool | None = Field(
+        None,
+        description="whether it hears what is wrong with us: a provider that is away, a receiver that is off; "
+        "where none says true, all do",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Everything configured; `origins` tells which variable of the environment set a `(section, key)`."""
+    """Everything configured; `origins` tells which variable of the environment set a `(section, key)`.
+
+    `receiver_secrets` tells, by a receiver's name, where the file says that its secrets are.
+    """
 
     server: ServerSettings = field(default_factory=ServerSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
@@ -276,6 +242,8 @@ class Config:
     projects: tuple[ProjectSettings, ...] = ()
     providers: tuple[ProviderSettings, ...] = ()
     receivers: tuple[ReceiverSettings, ...] = ()
+    routes: tuple[RouteSettings, ...] = ()
+    receiver_secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     path: Path | None = None
     origins: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
@@ -288,7 +256,7 @@ SECTIONS: Mapping[str, type[Settings]] = {
 }
 """The sections that stand once, whose keys the environment can set."""
 
-LISTS = ("projects", "providers", "receivers")
+LISTS = ("projects", "providers", "receivers", "routes")
 
 
 def load(
@@ -321,11 +289,15 @@ def load(
         projects=reader.tables("projects", None, ProjectSettings, "key"),
         providers=() if providers is None else reader.tables("providers", providers, ProviderSettings, "name"),
         receivers=() if receivers is None else reader.tables("receivers", receivers, ReceiverSettings, "name"),
+        routes=reader.tables("routes", None, RouteSettings, "name"),
+        receiver_secrets=_receiver_secrets(raw.get("receivers"), receivers or {}),
         path=path,
         origins=origins,
     )
     if providers is not None:
         mistakes += _unknown_instances(config)
+    if receivers is not None:
+        mistakes += _unknown_receivers(config, raw.get("receivers"))
     if mistakes:
         raise ConfigError(mistakes)
     return config
@@ -341,8 +313,33 @@ def _mistakes_behind(written: Mapping[str, dict[str, Any]], origins: Origins) ->
     return mistakes
 
 
+def _receiver_secrets(tables: object, kinds: Mapping[str, type[ReceiverSettings]]) -> Mapping[str, Mapping[str, str]]:
+    return {
+        name: named_secrets(kinds[table["kind"]], table)
+        for name, table in _by_name(tables).items()
+        if isinstance(table.get("kind"), str) and table["kind"] in kinds
+    }
+
+
+def _by_name(tables: object) -> dict[str, dict[str, Any]]:
+    """The tables that have a name, right or wrong in all else."""
+    found = [table for table in tables if isinstance(table, dict)] if isinstance(tables, list) else []
+    return {table["name"]: table for table in found if isinstance(table.get("name"), str)}
+
+
+def _unknown_receivers(config: Config, tables: object) -> Mistakes:
+    """Routes to receivers that the file has not: it stands alone, so one made by API is none of its."""
+    names = _by_name(tables)
+    return [
+        (f"routes[{index}].receivers[{place}]", f"no receiver is called {name}; {did_you_mean(name, names)}")
+        for index, route in enumerate(config.routes)
+        for place, name in enumerate(route.receivers)
+        if name not in names
+    ]
+
+
 def _unknown_instances(config: Config) -> Mistakes:
-    """Project patterns whose instance is none of the configured ones (a pattern with `*` there is not judged)."""
+    """Projects' and routes' patterns for things that are not configured (one with `*` there is not judged)."""
     names = [provider.name for provider in config.providers]
     mistakes: Mistakes = []
     for index, project in enumerate(config.projects):
@@ -352,7 +349,17 @@ def _unknown_instances(config: Config) -> Mistakes:
                 if not set("*?[") & set(instance) and instance not in names:
                     words = f"no provider is called {instance}; {did_you_mean(instance, names)}"
                     mistakes.append((f"projects[{index}].{key}[{place}]", words))
+    projects = [DEFAULT_PROJECT, *(project.key for project in config.projects)]
+    for index, route in enumerate(config.routes):
+        for key, known in (("instance", names), ("project", projects)):
+            for place, pattern in enumerate(getattr(route, key)):
+                if not set("*?[") & set(pattern) and pattern not in known:
+                    words = f"no {_CALLED[key]} is called {pattern}; {did_you_mean(pattern, known)}"
+                    mistakes.append((f"routes[{index}].{key}[{place}]", words))
     return mistakes
+
+
+_CALLED = {"instance": "provider", "project": "project"}
 
 
 def project_for(

@@ -58,12 +58,13 @@ class TableReader:
     def _validated(
         self, table: Mapping[str, Any], model: type[Settings], path: tuple[str | int, ...]
     ) -> Settings | None:
-        resolved, mistakes = resolve_secrets(model, table, path_of(path), self.environ)
-        self.mistakes.extend(mistakes.values())
+        resolved = resolve_secrets(model, table, path_of(path), self.environ)
+        told = resolved.mistakes | resolved.unavailable
+        self.mistakes.extend(told.values())
         try:
-            return model.model_validate(resolved)
+            return model.model_validate(resolved.table)
         except ValidationError as error:
-            self.mistakes.extend(explain(error, model, path, self.origins, known=mistakes))
+            self.mistakes.extend(explain(error, model, path, self.origins, known=told))
             return None
 
 

@@ -49,7 +49,7 @@ class GitHub:
         call = Call(request, View(self._base, now), is_authorised=credential is not None)
         return self._charged(call, self._tagged(call, self._routed(call)), headers)
 
-    def refusal(self, fault: Fault, now: datetime) -> Answer:
+    def refusal(self, fault: Fault, _request: Request, now: datetime) -> Answer:
         """GitHub's own form of a limit or an error."""
         return refusal(fault, now)
 

@@ -80,7 +80,7 @@ class GitLab:
         call = Call(request, View(self._base, now), is_authorised=token is not None)
         return _dressed(refused or self._routed(call), headers)
 
-    def refusal(self, fault: Fault, now: datetime) -> Answer:
+    def refusal(self, fault: Fault, _request: Request, now: datetime) -> Answer:
         """GitLab's own form of a limit or an error."""
         return refusal(fault, now)
 

@@ -60,7 +60,7 @@ class Jenkins:
         }
         return Answer(said.status, headers | self.settings.extra | said.headers, said.body)
 
-    def refusal(self, fault: Fault, now: datetime) -> Answer:
+    def refusal(self, fault: Fault, _request: Request, now: datetime) -> Answer:
         """Jenkins has no limits of its own; what refuses in its stead is a proxy, or a plugin that threw."""
         answer = _REFUSALS.get(fault.kind, _too_many)(fault)
         return answer.with_headers(Date=format_datetime(now, usegmt=True))

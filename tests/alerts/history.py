@@ -7,6 +7,9 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from alerts.rules import Rules
+from shared.config.routes import RouteSettings
+from shared.config.settings import ReceiverSettings
 from shared.observation import Observation
 from shared.recorder import record
 from shared.status import Status
@@ -49,6 +52,35 @@ def a_run(number: int, status: str, **overrides: Any) -> Observation:
     queued_at = NOON + minutes(number)
     fields: dict[str, Any] = {"external_id": str(number), "number": number, "queued_at": queued_at} | overrides
     return a_build(Status(status), **fields)
+
+
+def rules(*routes: RouteSettings, receivers: Sequence[str] = ("ops",)) -> Rules:
+    """These routes, or the default one, to receivers that wait for nothing."""
+    settings = {name: ReceiverSettings(kind="slack", name=name, group_wait=0, group_interval=0) for name in receivers}
+    return Rules(routes={each.name: each for each in routes}, receivers=settings) if routes else Rules.default(settings)
+
+
+def a_route(name: str = "main", **settings: Any) -> RouteSettings:
+    """A route to ops."""
+    return RouteSettings.model_validate({"name": name, "receivers": ["ops"]} | settings)
+
+
+def routings(session: Session, *columns: str) -> list[tuple[Any, ...]]:
+    """These columns of what the routes made of every event, in the log's order."""
+    statement = text(f"SELECT {', '.join(columns)} FROM routings ORDER BY event_pos, route, receiver")
+    return [tuple(row) for row in session.execute(statement)]
+
+
+def queued(session: Session) -> list[str]:
+    """The kinds of what is to be told, in the log's order."""
+    statement = text("SELECT kind FROM routings WHERE outcome = 'queued' ORDER BY event_pos, route, receiver")
+    return list(session.scalars(statement))
+
+
+def tellings(session: Session, *columns: str) -> list[tuple[Any, ...]]:
+    """These columns of what receivers are to hear, by incident."""
+    statement = text(f"SELECT {', '.join(columns)} FROM tellings ORDER BY incident_id, receiver")
+    return [tuple(row) for row in session.execute(statement)]
 
 
 def deliveries(session: Session, *columns: str) -> Sequence[tuple[Any, ...]]:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 _LOG = text("""
-    SELECT b.queued_at, b.id AS build_id, e.attempt, e.to_status, e.is_superseded, e.is_backfill, e.at
+    SELECT e.pos, b.queued_at, b.id AS build_id, e.attempt, e.to_status, e.is_superseded, e.is_backfill, e.at
     FROM events e JOIN builds b ON b.id = e.subject_id WHERE e.subject_kind = 'build' ORDER BY e.pos
 """)
 
@@ -30,6 +30,7 @@ class Said:
     attempt: tuple[int, int]
     at: datetime
     is_backfill: bool
+    pos: int
 
 
 def stored_incidents(session: Session) -> list[dict[str, Any]]:
@@ -59,7 +60,7 @@ def verdicts_of_the_newest_build(session: Session) -> list[Said]:
         is_verdict = row.to_status in ("succeeded", "failed", "timed_out") and not row.is_superseded
         if is_verdict and (newest is None or order >= newest):
             newest = order
-            each = Said(row.to_status == "succeeded", order[1:], row.at, row.is_backfill)
+            each = Said(row.to_status == "succeeded", order[1:], row.at, row.is_backfill, row.pos)
             if not said or (said[-1].attempt, said[-1].is_good) != (each.attempt, each.is_good):
                 said.append(each)
     return said

@@ -20,13 +20,16 @@ class Said:
 class Stand(Protocol):
     """The far side of one receiver kind; `tests/alerts/receivers/<kind>.py` has one, called `STAND`.
 
-    `later` and `never` are answers that pass and that are final, `pauses` those that may carry a Retry-After (none
-    where the channel has no such thing), `live` what would be more than text in this channel.
+    `later` are answers that pass, `never` those that refuse one message for good (each as many as one send hears, such
+    as the refusal of blocks and then of plain text), `gone` those after which nothing can be delivered there any more.
+    `pauses` may carry a Retry-After (none where the channel has no such thing), `live` would be more than text in this
+    channel.
     """
 
     secret: str
     later: Sequence[Said]
-    never: Sequence[Said]
+    never: Sequence[Sequence[Said]]
+    gone: Sequence[Said]
     pauses: Sequence[Said]
     live: Sequence[str]
 

@@ -139,7 +139,7 @@ def test_a_rerun_that_fails_after_its_build_passed_has_that_attempt_as_last_good
     assert (incident.first_bad_build_id, incident.first_bad_attempt) == (1, 2)
 
 
-@pytest.mark.parametrize("silent", [{"is_superseded": True}, {"branch": "feature"}, {"queued_at": NOON}])
+@pytest.mark.parametrize("silent", [{"is_superseded": True}, {"trigger": "pull_request"}, {"queued_at": NOON}])
 def test_what_says_nothing_about_the_branch_changes_no_incident(silent: dict[str, Any]) -> None:
     branch = after("failed")
     before = branch.only

@@ -11,32 +11,37 @@ import pytest
 from structlog.testing import capture_logs
 
 from alerts import RECEIVERS
-from alerts.message import Message
+from alerts.notice import Notice
 from alerts.receiver import Receiver
 from shared.clock import utc_now
-from shared.errors import ObservatoryError, Rejected, RetryLater
-from tests.alerts.messages import a_message
+from shared.errors import ObservatoryError, ReceiverGone, Rejected, RetryLater
+from shared.status import Status
+from tests.alerts.messages import a_digest, a_group, a_notice, a_trial, every_kind, operations
 from tests.alerts.stand import Said, Stand
 
-HOSTILE = "<!channel> <@U1> @everyone <https://evil.example|ci> &amp; \u202egnp.exe\r\nBcc: x@y.z \x00\x1b[31m </b>"
+HOSTILE = (
+    "<!channel> <@U1> @everyone <https://evil.example|ci> &amp; \u202egnp.exe\r\nBcc: x@y.z \x00\x1b[31m \ud800</b>"
+)
+DEAD = ("\u202e", "\0", "\r", "\x1b", "\ud800", "javascript:")
+"""What arrives in no channel, whatever it is made of."""
 
 
 @pytest.fixture(params=sorted(RECEIVERS))
 def stand(request: pytest.FixtureRequest) -> Iterator[Stand]:
     """Each kind's own far side; a kind without one fails here."""
-    module = importlib.import_module(f"tests.alerts.receivers.{request.param}")
+    module = importlib.import_module(f"tests.alerts.receivers.{request.param.replace('-', '_')}")
     with module.STAND() as stand:
         yield stand
 
 
-def fail(receiver: Receiver, message: Message | None = None) -> ObservatoryError:
+def fail(receiver: Receiver, notice: Notice | None = None) -> ObservatoryError:
     with pytest.raises((RetryLater, Rejected)) as caught:
-        receiver.send(message or a_message(), is_possible_repeat=False)
+        receiver.send(notice or a_notice(), is_possible_repeat=False)
     return caught.value
 
 
-def test_a_message_says_what_broke_where_by_which_commit_and_links_to_it(stand: Stand) -> None:
-    stand.receiver().send(a_message(), is_possible_repeat=False)
+def test_news_says_what_broke_where_by_which_commit_and_links_to_it(stand: Stand) -> None:
+    stand.receiver().send(a_notice(), is_possible_repeat=False)
 
     [sent] = stand.taken
     for wanted in ("acme/web", "ci", "broke", "failed", "main", "a1b2c3d4e5", "Fix the login form", "ada", "5 min"):
@@ -46,11 +51,49 @@ def test_a_message_says_what_broke_where_by_which_commit_and_links_to_it(stand: 
     assert "possible repeat" not in sent
 
 
-def test_a_possible_repeat_says_so_first(stand: Stand) -> None:
-    stand.receiver().send(a_message("fixed"), is_possible_repeat=True)
+def test_a_storm_is_one_message_with_twenty_lines_and_the_rest_behind_a_link(stand: Stand) -> None:
+    stand.receiver().send(a_group(broke=980, fixed=20), is_possible_repeat=False)
 
     [sent] = stand.taken
-    assert "possible repeat: acme/web ci is fixed on main" in sent
+    assert "980 pipelines broke, 20 are fixed" in sent
+    for number in range(1, 21):
+        assert f"acme/web ci-{number} on main" in sent
+    assert "acme/web ci-21 on main" not in sent
+    assert "and 980 more" in sent
+    assert "https://builds.example.com/api/deliveries/12" in sent
+
+
+def test_a_line_of_the_raw_feed_says_what_the_build_came_to(stand: Stand) -> None:
+    stand.receiver().send(a_notice("transition", status=Status.RUNNING), is_possible_repeat=False)
+
+    [sent] = stand.taken
+    assert "acme/web ci is running on main" in sent
+
+
+def test_a_digest_keeps_its_titles_and_says_how_much_is_left_out(stand: Stand) -> None:
+    stand.receiver().send(a_digest(), is_possible_repeat=False)
+
+    [sent] = stand.taken
+    for wanted in ("Daily digest: 2 pipelines are broken", "Still broken", "and 4 more", "Not told", "silenced by ada"):
+        assert wanted in sent
+    assert "https://builds.example.com/api/builds/7" in sent
+
+
+def test_our_own_trouble_and_a_trial_arrive_as_well(stand: Stand) -> None:
+    stand.receiver().send(operations(), is_possible_repeat=False)
+    stand.receiver().send(a_trial(), is_possible_repeat=False)
+
+    trouble, trial = stand.taken
+    assert "github.com answers nothing since 10:02" in trouble
+    assert "look at its status page" in trouble
+    assert "This is a test of Build Observatory" in trial
+
+
+def test_a_possible_repeat_says_so_first(stand: Stand) -> None:
+    for kind, notice in every_kind().items():
+        stand.receiver().send(notice, is_possible_repeat=True)
+
+        assert f"possible repeat: {notice.title}" in stand.taken[-1], kind
 
 
 def test_answers_that_pass_are_worth_another_try(stand: Stand) -> None:
@@ -61,12 +104,23 @@ def test_answers_that_pass_are_worth_another_try(stand: Stand) -> None:
         assert isinstance(fail(stand.receiver()), RetryLater), said
 
 
-def test_answers_that_are_final_are_rejections(stand: Stand) -> None:
-    assert stand.never
-    for said in stand.never:
+def test_answers_that_refuse_one_message_for_good_leave_the_receiver_on(stand: Stand) -> None:
+    assert stand.never or not stand.gone  # a channel that says only yes or no has neither
+    for conversation in stand.never:
+        stand.say(*conversation)
+
+        error = fail(stand.receiver())
+
+        assert isinstance(error, Rejected), conversation
+        assert not isinstance(error, ReceiverGone), conversation
+
+
+def test_answers_that_say_nobody_is_there_any_more_switch_the_receiver_off(stand: Stand) -> None:
+    assert stand.gone or not stand.never
+    for said in stand.gone:
         stand.say(said)
 
-        assert isinstance(fail(stand.receiver()), Rejected), said
+        assert isinstance(fail(stand.receiver()), ReceiverGone), said
 
 
 def test_a_pause_asked_for_in_seconds_or_as_a_date_is_passed_on(stand: Stand) -> None:
@@ -119,16 +173,19 @@ def test_the_secret_shows_in_no_error_log_or_repr(stand: Stand, caplog: pytest.L
     caplog.set_level(logging.DEBUG)
     shown = [repr(stand.receiver()), str(stand.receiver())]
     with capture_logs() as events:
-        for said in (*stand.later, *stand.never, Said(500, stand.secret)):
-            stand.say(said)
+        told = [[said] for said in (*stand.later, *stand.gone, Said(500, stand.secret))]
+        for conversation in (
+            *told,
+            *stand.never,
+            [Said(400, f"bad {stand.secret}")] * max(map(len, stand.never), default=1),
+        ):
+            stand.say(*conversation)
             shown += _everything(fail(stand.receiver()))
-        stand.say(*[Said(400, f"bad {stand.secret}")] * 2)
-        shown += _everything(fail(stand.receiver()))
         stand.take_and_reset()
         shown += _everything(fail(stand.receiver()))
         stand.hang()
         shown += _everything(fail(stand.receiver(deadline_seconds=0.2)))
-        stand.receiver().send(a_message(), is_possible_repeat=False)
+        stand.receiver().send(a_notice(), is_possible_repeat=False)
         receiver = stand.receiver()
         stand.__exit__()
         shown += _everything(fail(receiver))
@@ -138,33 +195,23 @@ def test_the_secret_shows_in_no_error_log_or_repr(stand: Stand, caplog: pytest.L
 
 
 def test_hostile_text_arrives_and_is_inert(stand: Stand) -> None:
-    message = a_message(
-        repository=HOSTILE,
-        pipeline=HOSTILE,
-        branch=HOSTILE,
-        commit_message=HOSTILE,
-        author=HOSTILE,
-        instance=HOSTILE,
-        web_url="javascript:alert(1)",
-    )
+    hostile = dict.fromkeys(("repository", "pipeline", "branch", "commit_message", "author", "instance"), HOSTILE)
+    for kind, notice in every_kind(**hostile, web_url="javascript:alert(1)").items():
+        stand.receiver().send(notice, is_possible_repeat=True)
 
-    stand.receiver().send(message, is_possible_repeat=True)
-
-    [sent] = stand.taken
-    assert "evil.example" in sent
-    for live in ("\u202e", "\0", "\r", "\x1b", "javascript:", *stand.live):
-        assert live not in sent, live
+        sent = stand.taken[-1]
+        assert "evil.example" in sent or kind == "a trial"
+        for live in (*DEAD, *stand.live):
+            assert live not in sent, (kind, live)
 
 
 def test_text_without_end_still_arrives(stand: Stand) -> None:
-    endless = "&<>" * 5_000
+    for endless in ("&<>" * 5_000, "release/" * 1_250, "*_~`:" * 2_000, "\u202e\ud800" * 5_000):
+        long = dict.fromkeys(("pipeline", "branch", "commit_message", "author", "instance"), endless)
+        for kind, notice in every_kind(**long, web_url="x" * 9_000).items():
+            stand.receiver().send(notice, is_possible_repeat=False)
 
-    message = a_message(pipeline=endless, branch=endless, commit_message=endless, author=endless, web_url="x" * 9_000)
-    stand.receiver().send(message, is_possible_repeat=False)
-
-    [sent] = stand.taken
-    assert "…" in sent
-    assert len(sent) < 10_000
+            assert len(stand.taken[-1]) < 100_000, kind  # where Gmail cuts a mail
 
 
 def _everything(error: BaseException) -> list[str]:

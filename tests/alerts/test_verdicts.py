@@ -20,8 +20,6 @@ def finish(status: str, *, build: int = 1, **overrides: Any) -> Transition:
         "build_id": build,
         "attempt": 1,
         "queued_at": NOON + minutes(build),
-        "branch": "main",
-        "default_branch": "main",
         "trigger": "push",
         "from_status": Status.RUNNING,
         "to_status": Status(status),
@@ -106,32 +104,21 @@ def test_a_superseded_attempts_late_verdict_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "elsewhere",
+    ("trigger", "reason"),
     [
-        {"branch": "feature"},
-        {"default_branch": None},
-        {"trigger": "parent_pipeline"},
-        {"trigger": "pull_request"},
-        {"trigger": "pull_request_target"},
-        {"trigger": "merge_request_event"},
+        ("parent_pipeline", Decision.CHILD_PIPELINE),
+        ("pull_request", Decision.PULL_REQUEST),
+        ("pull_request_target", Decision.PULL_REQUEST),
+        ("merge_request_event", Decision.PULL_REQUEST),
+        ("external_pull_request_event", Decision.PULL_REQUEST),
     ],
 )
-def test_only_the_default_branchs_own_builds_count(elsewhere: dict[str, Any]) -> None:
-    assert fold_all(finish("failed", **elsewhere)) == (None, [Decision.OTHER_BRANCH])
+def test_only_a_branchs_own_builds_count(trigger: str, reason: Decision) -> None:
+    assert fold_all(finish("failed", trigger=trigger)) == (None, [reason])
 
 
-def test_a_build_that_failed_before_its_checkout_breaks_the_default_branch() -> None:
-    _, decisions = fold_all(finish("failed", build=1, branch=None), finish("succeeded", build=2))
-
-    assert decisions == [Decision.BROKE, Decision.FIXED]
-
-
-def test_a_pipeline_without_branches_breaks_and_is_fixed_as_one() -> None:
-    plain = {"branch": None, "default_branch": None}
-
-    _, decisions = fold_all(finish("failed", build=1, **plain), finish("succeeded", build=2, **plain))
-
-    assert decisions == [Decision.BROKE, Decision.FIXED]
+def test_a_build_that_nobody_says_the_trigger_of_counts() -> None:
+    assert fold_all(finish("failed", trigger=None))[1] == [Decision.BROKE]
 
 
 def test_a_backfill_tells_nobody_of_the_break_nor_of_its_recovery() -> None:

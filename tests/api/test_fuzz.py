@@ -2,17 +2,21 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alerts.receivers.slack import SlackSettings
 from api.app import create_app
 from api.schemas import BuildsQuery, GroupsQuery, JobsQuery
+from shared.config.routes import RouteSettings
 from shared.config.settings import Config
 from shared.database import make_engine
 from shared.keys import Scope
+from shared.silence_requests import SilenceRequest
 from tests.api.serving import a_world, many_builds
 from tests.conftest import Databases
 from tests.factories import a_build, a_job
@@ -20,12 +24,16 @@ from tests.incidents import an_incident
 
 LISTS = [
     "/api/builds",
+    "/api/deliveries",
     "/api/incidents",
     "/api/pipelines",
     "/api/repositories",
     "/api/branches",
     "/api/projects",
     "/api/sources",
+    "/api/routes",
+    "/api/receivers",
+    "/api/silences",
 ]
 FIGURES = ["/api/metrics", "/api/metrics/overview", "/api/metrics/pipeline/1"]
 UNDER = [
@@ -35,6 +43,7 @@ UNDER = [
     "/api/incidents/1",
     "/api/incidents/1/commits",
     "/api/incidents/1/events",
+    "/api/events/1/decisions",
     "/api/pipelines/1",
 ]
 NAMES = [*sorted(BuildsQuery().fields | JobsQuery().fields | GroupsQuery().fields), "nonsense"]
@@ -125,6 +134,47 @@ def test_any_bytes_are_answered_or_refused_in_words(
     answer = client.post(path, data=body, content_type=content_type, headers=headers)
 
     assert answer.status_code in {202, 400, 401, 404, 415, 422, 429}, answer.text
+
+
+RULES = ["/api/routes/night", "/api/receivers/team", "/api/silences/1"]
+KEYS = sorted(RouteSettings.model_fields | SlackSettings.model_fields | SilenceRequest.model_fields)
+TABLE = st.dictionaries(st.sampled_from([*KEYS, "webhook_url_env", "nonsense"]), JSON, max_size=4)
+SOUND = [
+    {"receivers": ["team"]},
+    {"kind": "slack", "webhook_url_env": "OBSERVATORY_RECEIVER_TEAM"},
+    {"matchers": {"pipeline": "ci"}, "reason": "work", "duration_seconds": "2h"},
+]
+
+
+@MANY
+@given(path=st.sampled_from(RULES), sound=st.sampled_from([{}, *SOUND]), table=TABLE | JSON)
+def test_any_rule_is_taken_or_refused_in_words(
+    asker: tuple[FlaskClient, dict[str, str]], path: str, sound: dict[str, Any], table: Any
+) -> None:
+    client, headers = asker
+    body = sound | table if isinstance(table, dict) else table
+
+    changed = client.put(path, json=body, headers=headers)
+    added = client.post("/api/silences", json=body, headers=headers)
+
+    assert changed.status_code in {200, 201, 400, 404, 409, 422}, changed.text
+    assert added.status_code in {201, 400, 422}, added.text
+    for address in ("/api/routes", "/api/receivers", "/api/silences"):
+        assert client.get(address).status_code == 200
+
+
+@MANY
+@given(name=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=120) | st.sampled_from(ODD[1:]))
+def test_any_name_of_a_rule_is_taken_or_refused_in_words(asker: tuple[FlaskClient, dict[str, str]], name: str) -> None:
+    client, headers = asker
+    address = f"/api/routes/{quote(name, safe='')}"
+
+    for answer in (
+        client.get(address),
+        client.put(address, json={"receivers": ["nobody"]}, headers=headers),
+        client.delete(address, headers=headers),
+    ):
+        assert answer.status_code in {200, 201, 204, 308, 404, 405, 422}, answer.text
 
 
 @MANY

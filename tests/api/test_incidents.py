@@ -8,11 +8,12 @@ from flask.testing import FlaskClient
 from marshmallow import RAISE, Schema
 from sqlalchemy.orm import Session
 
-from alerts.plan import plan_deliveries
+from alerts.plan import plan_events
 from api import incident_shapes as shapes
 from api.incidents import MOST_EVENTS
 from shared import incident_queries
 from shared.ranges import Member, Wanted, record_range
+from tests.alerts.history import rules
 from tests.api.serving import World, a_world, serve, statements
 from tests.api.test_builds import follow
 from tests.factories import NOON, a_build, minutes
@@ -52,7 +53,7 @@ def a_minute_apart(world: World, count: int, **overrides: Any) -> list[int]:
 
 def planned(world: World) -> None:
     with Session(world.engine) as session, session.begin():
-        plan_deliveries(session, ["ops"], NOON + minutes(60))
+        plan_events(session, rules(), NOON + minutes(60))
 
 
 def ids(client: FlaskClient, query: str = "") -> list[int]:
@@ -75,6 +76,7 @@ def test_an_incident_shows_everything_known_of_it(world: World, client: FlaskCli
         "pipeline_id": 1,
         "pipeline_name": "ci",
         "branch": "main",
+        "is_default_branch": True,
         "status": "fixed",
         "opened_at": "2026-11-20T12:05:00Z",
         "last_failed_at": "2026-11-20T12:15:00Z",
@@ -206,6 +208,33 @@ def test_a_list_is_narrowed_by_where_and_when(world: World, client: FlaskClient)
     assert ids(client, "project=default&branch=dev") == [api]
     assert ids(client, "repository=acme/none") == []
     assert ids(client, "since=2026-11-20T12:02:00Z&until=2026-11-20T12:03:00Z") == [api]
+
+
+def test_a_list_is_narrowed_to_default_branches_or_to_all_others(world: World, client: FlaskClient) -> None:
+    world.record(
+        a_build("failed", external_id="1"),
+        a_build("failed", external_id="2", pipeline_external_id="2", default_branch=None, repository_name=None,
+                repository_external_id=None, branch=None),
+    )  # fmt: skip
+    main = an_incident(world.engine, opened_at=NOON + minutes(1))
+    dev = an_incident(world.engine, opened_at=NOON + minutes(2), branch="dev")
+    plain = an_incident(world.engine, opened_at=NOON + minutes(3), pipeline_id=2, branch="")
+
+    assert ids(client, "is_default_branch=true") == [plain, main]
+    assert ids(client, "is_default_branch=false&status=open") == [dev]
+    assert ids(client) == [plain, dev, main]
+    assert [row["is_default_branch"] for row in client.get("/api/incidents").get_json()["incidents"]] == [
+        True,
+        False,
+        True,
+    ]
+
+
+def test_a_word_that_is_neither_true_nor_false_is_refused(client: FlaskClient) -> None:
+    answer = client.get("/api/incidents?is_default_branch=yes")
+
+    assert answer.status_code == 422
+    assert "must be one of true, false" in answer.text
 
 
 def test_a_word_that_is_no_status_is_refused_with_those_there_are(client: FlaskClient) -> None:
@@ -379,7 +408,7 @@ def test_incidents_name_the_stale_sources_they_depend_on(world: World, client: F
 STATEMENTS = {
     "/api/incidents?limit=200": 3,
     "/api/incidents?limit=200&repository=acme/web&status=fixed": 5,
-    "/api/incidents/1": 8,
+    "/api/incidents/1": 9,
     "/api/incidents/1/commits": 6,
     "/api/incidents/1/events": 4,
 }

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from alerts.plan import catch_up
+from alerts.rules import Rules
 from api.log_page import read_page
 from shared.reading import reading
 from tests.api.serving import statements
@@ -16,7 +17,7 @@ from tests.incidents import an_incident, an_incident_event
 
 def plan(engine: Engine) -> None:
     """Read the log to its end and make incidents of it; the first time only takes its place at the head."""
-    catch_up(engine, [], NOON)
+    catch_up(engine, Rules.default({}), NOON)
 
 
 def lasting(incident: dict[str, Any]) -> dict[str, Any]:

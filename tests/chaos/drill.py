@@ -28,6 +28,23 @@ class World:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alerts:
+    """Who is told of what breaks, and how soon.
+
+    `receivers` are some of slack (an incoming webhook), bot, mail and hook. All of them are told `on` of every branch,
+    unless `routes` says otherwise in the words of the file. `quiet_seconds`: so long it may take until everything is
+    told.
+    """
+
+    receivers: tuple[str, ...] = ("slack", "bot", "mail", "hook")
+    group_wait: float = 0.5
+    group_interval: float = 1.0
+    on: tuple[str, ...] = ("broke", "flapping", "fixed")
+    routes: str | None = None
+    quiet_seconds: float = 40.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drill:
     """One fault of the list.
 
@@ -35,7 +52,8 @@ class Drill:
     be killed; `is_proxied` puts a relay in front of the database, `is_listening_proxied` only in front of the
     connection that listens. `neighbourhood` are installations beside GitHub that are watched, and trouble;
     `sites` says which of the simulated ones are read. `may_stay_unknown`: a verdict may be recorded as `unknown`, since
-    the provider itself gave it so.
+    the provider itself gave it so. With `alerts` there are receivers, and what they took is judged too; `profile` is
+    the kind of world.
     """
 
     fault: str
@@ -56,6 +74,8 @@ class Drill:
     has_webhooks: bool = False
     may_stay_unknown: bool = False
     neighbourhood: Neighbourhood | None = None
+    alerts: Alerts | None = None
+    profile: str = "drill"
 
 
 DRILLS: dict[str, Drill] = {}

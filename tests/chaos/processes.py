@@ -6,10 +6,11 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from alerts import RECEIVERS
+from alerts import RECEIVERS, deliver, deliveries
 from collectors import COLLECTORS, pace, scheduler
 from shared import credentials, leases
 from shared.config.settings import load
@@ -28,9 +29,19 @@ class Speed:
     first_failure_seconds: float = 2.0
     longest_failure_seconds: float = 4.0
     standstill_seconds: float = 120.0
+    message_lease_seconds: float = 12.0
+    first_retry_seconds: float = 1.0
+    longest_retry_seconds: float = 4.0
 
 
-LIFE = Speed(leases.LEASE_SECONDS, pace.after_failure(1, 1.0), pace.after_failure(99, 1.0))
+LIFE = Speed(
+    leases.LEASE_SECONDS,
+    pace.after_failure(1, 1.0),
+    pace.after_failure(99, 1.0),
+    message_lease_seconds=deliveries.LEASE.total_seconds(),
+    first_retry_seconds=deliver.FIRST_WAIT_SECONDS,
+    longest_retry_seconds=deliver.LONGEST_WAIT_SECONDS,
+)
 """As the product is delivered."""
 
 
@@ -94,3 +105,7 @@ def _hurry(speed: Speed) -> None:
     leases.LEASE_SECONDS = credentials.LEASE_SECONDS = speed.lease_seconds
     pace._FIRST_FAILURE_SECONDS = speed.first_failure_seconds  # noqa: SLF001 - shortened for drills alone
     pace._LONGEST_FAILURE_SECONDS = speed.longest_failure_seconds  # noqa: SLF001 - the same
+    deliver.FIRST_WAIT_SECONDS = speed.first_retry_seconds
+    deliver.LONGEST_WAIT_SECONDS = speed.longest_retry_seconds
+    defaults = deliver.deliver_pending.__kwdefaults__ or {}
+    deliver.deliver_pending.__kwdefaults__ = defaults | {"lease": timedelta(seconds=speed.message_lease_seconds)}

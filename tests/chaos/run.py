@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
 
-from tests.chaos import oracle
+from tests.chaos import alert_oracle, oracle
 from tests.chaos.drill import Drill
 from tests.chaos.scene import Scene, a_scene, await_begin
 from tests.chaos.stack import wait_until
@@ -71,6 +71,8 @@ def run(
         recovery = _recover(scene)
         _let_the_world_end(scene)
         wait_until(scene.is_settled, seconds=QUIESCE_SECONDS)
+        if drill.alerts is not None:
+            wait_until(scene.is_told, seconds=drill.alerts.quiet_seconds)
         _run_out(course)
         verdict = _judge(scene, seed, recovery, began)
         if keep is not None and not verdict.is_green:
@@ -122,6 +124,7 @@ def _judge(scene: Scene, seed: int, recovery: float | None, began: float) -> Ver
     scene.expect(not invented, f"{len(invented)} attempts invented, such as {invented[:1]}")
     for promise, rows in oracle.violations(scene.database).items():
         scene.breaches.append(f"{promise}: {rows}")
+    _judge_alerts(scene)
     _judge_readers(scene)
     _judge_hygiene(scene)
     if recovery is None:
@@ -144,6 +147,17 @@ def _judge(scene: Scene, seed: int, recovery: float | None, began: float) -> Ver
 
 def _shown(lost: dict[oracle.Identity, str], true: oracle.Outcome) -> str:
     return ", ".join(f"{attempt} {stored} not {true[attempt]}" for attempt, stored in list(lost.items())[:2])
+
+
+def _judge_alerts(scene: Scene) -> None:
+    ends = scene.endpoints
+    if ends is None:
+        return
+    for receiver in ends.alerts.receivers:
+        scene.figures[f"to {receiver}"] = len(ends.taken(receiver))
+    excuses = scene.stack.kills + len(scene.said("lost"))
+    scene.breaches += alert_oracle.breaches(scene.database, ends, excuses=excuses, has_all=ends.alerts.routes is None)
+    scene.breaches += alert_oracle.secrets_told(scene.database, ends, scene.stack.logs)
 
 
 def _judge_readers(scene: Scene) -> None:

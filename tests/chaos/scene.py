@@ -17,8 +17,10 @@ from shared.clock import utc_now
 from shared.database import make_engine
 from simulator import TOKEN, Simulator
 from simulator.hooks import Manner, Target
-from tests.chaos import oracle, variants
+from tests.chaos import alert_oracle, oracle, variants
 from tests.chaos.drill import Drill, World
+from tests.chaos.endpoints import Endpoints, endpoints
+from tests.chaos.feed import Feed
 from tests.chaos.names import Names
 from tests.chaos.neighbours import Neighbours
 from tests.chaos.proxy import Proxy
@@ -56,6 +58,7 @@ class Scene:
     databases: Databases
     neighbours: Neighbours
     names: Names
+    endpoints: Endpoints | None
     breaches: list[str] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
 
@@ -109,6 +112,20 @@ class Scene:
         url = f"http://127.0.0.1:{self.stack.port}/webhooks/github/github.com"
         self.simulator.hooks.send_to({"github": Target(url, WEBHOOK_SECRET)}, Manner(**manner))
 
+    @property
+    def ends(self) -> Endpoints:
+        """Where the messages go, in a drill that has alerts."""
+        assert self.endpoints is not None
+        return self.endpoints
+
+    def feed(self) -> Feed:
+        """A source of its own, for histories that the course tells."""
+        return Feed(self.database)
+
+    def is_told(self) -> bool:
+        """Whether nothing is left to tell."""
+        return alert_oracle.is_quiet(self.database)
+
     def truth(self) -> oracle.Outcome:
         """How everything watched ends; without what nobody could have seen, unless it was seen."""
         true = oracle.truth(self.simulator, watched_ids(self.simulator), self.drill.sites)
@@ -141,12 +158,14 @@ def watched_ids(simulator: Simulator) -> tuple[int, ...]:
     return tuple(repository.id for repository in simulator.world.repositories[:-1])
 
 
-def a_world(world: World, seed: int, tokens: tuple[str, ...], epoch: datetime | None = None) -> Simulator:
+def a_world(
+    world: World, seed: int, tokens: tuple[str, ...], epoch: datetime | None = None, profile: str = "drill"
+) -> Simulator:
     """The simulator of a drill; some of its past lies behind it when it starts. One epoch, one world."""
     now = utc_now()
     return Simulator(
         seed=seed,
-        profile="drill",
+        profile=profile,
         now=now,
         epoch=epoch or now - timedelta(seconds=world.past_seconds),
         runs=world.runs,
@@ -187,7 +206,7 @@ def a_scene(
     tokens = (CANARY.format(seed), CANARY.format(seed + 1))
     with ExitStack() as ending:
         folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="drill-")))
-        simulator = ending.enter_context(a_world(drill.world, seed, tokens, epoch))
+        simulator = ending.enter_context(a_world(drill.world, seed, tokens, epoch, drill.profile))
         server = ending.enter_context(OwnServer()) if drill.has_server else None
         url = server.url if server else ending.enter_context(_clone(databases))
         engine = make_engine(url, application="oracle", pool_size=4)
@@ -199,8 +218,10 @@ def a_scene(
         neighbours = drill.neighbourhood(ending) if drill.neighbourhood else Neighbours()
         names = Names(folder)
         names.lead(neighbours.names)
+        ends = ending.enter_context(endpoints(drill.alerts, simulator, folder)) if drill.alerts else None
         plan = Plan(
             providers=sections(simulator, folder, tokens[0], drill) + neighbours.sections,
+            alerts=ends.sections() if ends else "",
             floor_seconds=drill.floor_seconds,
             schedulers=drill.schedulers,
             has_api=drill.has_api,
@@ -234,13 +255,17 @@ def a_scene(
             databases=databases,
             neighbours=neighbours,
             names=names,
+            endpoints=ends,
         )
 
 
 def has_begun(scene: Scene) -> Callable[[], bool]:
-    """Whether every source was read once and the stream is followed."""
+    """Whether every source was read once, the planner has found its place, and the stream is followed."""
 
     def begun() -> bool:
+        # A planner's first look at the log is where its news begins.
+        if scene.endpoints is not None and not scene.rows("SELECT 1 FROM cursors WHERE name = 'alerts'"):
+            return False
         (row,) = scene.rows("""
             SELECT count(*) AS n, count(last_ok_at) AS ok
             FROM sources s JOIN instances i ON i.id = s.instance_id WHERE i.name = 'github.com'""")

@@ -27,6 +27,7 @@ WAIT_SECONDS = 60.0
 SERVICE = """
 [server]
 port = {port}
+base_url = "http://127.0.0.1:{port}"
 [scheduler]
 poll_floor_seconds = {floor_seconds}
 workers = 4
@@ -70,10 +71,11 @@ watch = {watch}
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a stack is made of; `providers` is the text of its `[[providers]]` sections, `names` what schedulers ask for
+    """What a stack is made of; `providers` and `alerts` are the text of those sections, `names` what schedulers ask for
     an address first."""
 
     providers: str
+    alerts: str = ""
     schedulers: int = 2
     has_api: bool = True
     speed: Speed = LIFE
@@ -101,14 +103,25 @@ class Stack:
         self.folder = folder
         self.plan = plan
         self.config = folder / "config.toml"
-        service = SERVICE.format(port=self.port, level=plan.level, floor_seconds=plan.floor_seconds)
-        self.config.write_text(service + plan.providers)
+        self.kills = 0
+        self.configure(plan.alerts)
         self.environment = {"DATABASE_URL": libpq_url(database_url), **(plan.environment or {})}
         if plan.direct_url is not None:
             self.environment["OBSERVATORY_DATABASE__DIRECT_URL"] = libpq_url(plan.direct_url)
         self._numbers = itertools.count(1)
         self.schedulers = [self.start_scheduler() for _ in range(plan.schedulers)]
         self.api = self._start_api() if plan.has_api else None
+
+    def configure(self, alerts: str) -> None:
+        """Write the file, with these receivers and routes; running processes read it again when they are told to."""
+        plan = self.plan
+        service = SERVICE.format(port=self.port, level=plan.level, floor_seconds=plan.floor_seconds)
+        self.config.write_text(service + plan.providers + alerts)
+
+    def reload(self) -> None:
+        """SIGHUP to every scheduler."""
+        for scheduler in self.schedulers:
+            os.kill(scheduler.pid or 0, signal.SIGHUP)
 
     @property
     def logs(self) -> list[Path]:
@@ -117,9 +130,14 @@ class Stack:
 
     def kill_scheduler(self, number: int) -> None:
         """SIGKILL, and another in its place."""
+        self.end_scheduler(number)
+        self.replace_scheduler(number)
+
+    def end_scheduler(self, number: int) -> None:
+        """SIGKILL."""
+        self.kills += 1
         self.schedulers[number].kill()
         self.schedulers[number].join()
-        self.replace_scheduler(number)
 
     def replace_scheduler(self, number: int) -> None:
         """Another in the place of one that ended."""
@@ -152,6 +170,7 @@ class Stack:
 
     def kill_all(self) -> None:
         """SIGKILL to everything at once; nothing is replaced."""
+        self.kills += len(self.schedulers)
         for scheduler in self.schedulers:
             scheduler.kill()
         self._end_api()

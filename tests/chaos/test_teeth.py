@@ -10,12 +10,13 @@ from tests.chaos.run import Verdict
 from tests.chaos.variants import CAUGHT_BY, Variant
 
 SEED = 7
-CHEAP = (Variant.IDENTITY_CURSOR, Variant.LAST_WRITER_WINS, Variant.NOTIFY_ONLY)
+CHEAP = (Variant.IDENTITY_CURSOR, Variant.LAST_WRITER_WINS, Variant.NOTIFY_ONLY, Variant.MARK_BEFORE_SEND)
 TASKS = [Task(CAUGHT_BY[variant], SEED, variant) for variant in CHEAP]
 WORDS = {
     Variant.IDENTITY_CURSOR: "gaps in the log",
     Variant.LAST_WRITER_WINS: "a verdict taken back",
     Variant.NOTIFY_ONLY: "without notifications",
+    Variant.MARK_BEFORE_SEND: "slack: ",
 }
 
 

@@ -4,10 +4,16 @@ They exist to prove that the drills have teeth. Nothing of the product knows the
 one statement or function before the process begins its work.
 """
 
+import threading
+from datetime import datetime
 from enum import StrEnum
 from types import ModuleType
 
 from sqlalchemy import Engine, TextClause, text
+from sqlalchemy.orm import Session
+
+from alerts.deliveries import State
+from alerts.receiver import Receiver
 
 
 class Variant(StrEnum):
@@ -19,6 +25,7 @@ class Variant(StrEnum):
     NOTIFY_ONLY = "notify-only"
     STATUS_FILTER = "status-filter"
     ANY_ADDRESS = "any-address"
+    MARK_BEFORE_SEND = "mark-before-send"
 
 
 CAUGHT_BY = {
@@ -28,6 +35,7 @@ CAUGHT_BY = {
     Variant.NOTIFY_ONLY: "F40",
     Variant.STATUS_FILTER: "F29",
     Variant.ANY_ADDRESS: "F19",
+    Variant.MARK_BEFORE_SEND: "F02",
 }
 """The drill that has to turn red for each."""
 
@@ -102,6 +110,24 @@ def _any_address() -> None:
     deadline.allowed = lambda host, addresses: list(addresses)  # type: ignore[attr-defined]  # noqa: ARG005
 
 
+def _mark_before_send() -> None:
+    """A message counts as sent before it is handed over."""
+    from alerts import deliver  # noqa: PLC0415
+
+    begun = threading.local()
+    claim, try_once, settle = deliver._claim, deliver._try_once, deliver._settle  # noqa: SLF001
+
+    def claim_and_note(session: Session, name: str, receiver: Receiver, terms: deliver._Terms) -> deliver._Job | None:
+        begun.terms = terms
+        return claim(session, name, receiver, terms)
+
+    def mark_and_try(receiver: Receiver, job: deliver._Job, now: datetime) -> deliver.Outcome:
+        settle(job, deliver.Outcome(State.SENT), begun.terms)
+        return try_once(receiver, job, now)
+
+    deliver._claim, deliver._try_once = claim_and_note, mark_and_try  # noqa: SLF001
+
+
 def _change(module: ModuleType, name: str, old: str, new: str) -> None:
     """Replace a part of one of a module's statements, its parameters' types kept."""
     statement: str | TextClause = getattr(module, name)
@@ -123,4 +149,5 @@ _SPOILERS = {
     Variant.NOTIFY_ONLY: _notify_only,
     Variant.STATUS_FILTER: _status_filter,
     Variant.ANY_ADDRESS: _any_address,
+    Variant.MARK_BEFORE_SEND: _mark_before_send,
 }

@@ -42,10 +42,19 @@ def test_what_is_broken_is_listed_the_longest_first(run: Run, trouble: None, dat
     assert result.exit_code == 0, result.output
     assert [line.split("\t") for line in result.output.splitlines()] == [
         ["incidents", "2", "flapping", "jenkins:team/app", "-", "2 d ago", "2 d ago", "1",
-         "never passed while we watched; nobody was told"],
+         "never passed while we watched; no news"],
         ["incidents", "1", "broken", "github.com:acme/web ci", "main", "3 h ago", "3 h ago", "4",
          "https://github.com/acme/web/actions/runs/100"],
     ]  # fmt: skip
+
+
+def test_other_branches_are_shown_when_asked_for(run: Run, trouble: None, database: Engine, database_url: str) -> None:
+    an_incident(database, opened_at=utc_now(), branch="dev")
+
+    usual, everything = (run("incidents", *more, DATABASE_URL=database_url) for more in ((), ("--all-branches",)))
+
+    assert [line.split("\t")[4] for line in usual.stdout.splitlines()] == ["-", "main"]
+    assert [line.split("\t")[4] for line in everything.stdout.splitlines()] == ["-", "main", "dev"]
 
 
 def test_as_json_they_are_the_objects_of_the_api(run: Run, trouble: None, database_url: str) -> None:

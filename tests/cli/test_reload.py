@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from shared.database import libpq_url
 from simulator import Simulator
@@ -190,6 +191,54 @@ def test_the_command_lists_every_mistake_with_exit_code_2_and_status_remembers(
     assert right.exit_code == 0, right.output
     assert json.loads(right.stdout)["schedulers"][0]["has_answered"] is True
     assert "mistakes in its configuration" not in healed.output
+
+
+RULES = """
+[[receivers]]
+kind = "slack"
+name = "ops"
+webhook_url_file = "{folder}/hook"
+[[routes]]
+name = "night"
+receivers = ["{receiver}"]
+"""
+
+
+def test_routes_and_receivers_are_taken_and_a_wrong_route_leaves_the_old_ones(
+    run: Run, stack: Stack, simulator: Simulator, tmp_path: Path
+) -> None:
+    (tmp_path / "hook").write_text("https://hooks.slack.com/services/T0/B0/x")
+    rules = """
+        SELECT 'receiver', name, settings ->> 'webhook_url_file' FROM receivers
+        UNION ALL SELECT 'route', name, '' FROM routes
+    """
+    stack.write(simulator.repositories[0])
+    with stack.running():
+        stack.write(simulator.repositories[0], more=RULES.format(folder=tmp_path, receiver="ops"))
+        right = run("config", "reload", DATABASE_URL=libpq_url(stack.url))
+        taken = stack.ask(rules)
+        stack.write(simulator.repositories[0], more=RULES.format(folder=tmp_path, receiver="opps"))
+        wrong = run("config", "reload", DATABASE_URL=libpq_url(stack.url))
+        kept = stack.ask(rules)
+
+    assert right.exit_code == 0, right.output
+    assert taken == [("receiver", "ops", f"{tmp_path}/hook"), ("route", "night", "")]
+    assert (wrong.exit_code, kept) == (2, taken)
+    assert "routes[0] (night).receivers[0]: no receiver is called opps; did you mean ops?" in wrong.stderr
+
+
+def test_a_receiver_made_by_api_is_looked_at_without_a_restart(stack: Stack, simulator: Simulator) -> None:
+    table = {"kind": "slack", "name": "team", "webhook_url_env": "OBSERVATORY_RECEIVER_NOT_SET"}
+    stack.write(simulator.repositories[0])
+    with stack.running(), psycopg.connect(libpq_url(stack.url)) as connection:
+        connection.execute("INSERT INTO receivers (name, origin, settings) VALUES ('team', 'api', %s)", [Jsonb(table)])
+        connection.execute("UPDATE alert_rules SET version = version + 1")
+        connection.commit()
+
+        assert eventually(lambda: stack.ask("SELECT problem IS NOT NULL FROM receivers") == [(True,)])
+
+    (problem,) = stack.ask("SELECT problem FROM receivers")[0]
+    assert "the environment variable OBSERVATORY_RECEIVER_NOT_SET is not set" in str(problem)
 
 
 def test_a_file_that_is_no_toml_is_said_without_asking_anybody(run: Run, stack: Stack) -> None:

@@ -148,9 +148,12 @@ def test_what_never_happened_has_no_age() -> None:
     assert age(None, NOON) == "never"
 
 
+SECTIONS = {"errors", "parked webhooks", "backfills", "receivers"}
+
+
 @pytest.fixture
 def troubles(history: None, database: Engine) -> None:
-    """The source fails, a webhook is parked, a backfill is under way."""
+    """The source fails, a webhook is parked, a backfill is under way, a receiver is off."""
     with Session(database) as session, session.begin():
         (source, instance) = session.execute(text("SELECT id, instance_id FROM sources")).one()
         session.execute(text("UPDATE sources SET failures = 3, last_ok_at = now() - interval '3 minutes'"))
@@ -172,17 +175,27 @@ def troubles(history: None, database: Engine) -> None:
         )
         now = utc_now()
         backfills.request(session, source, now - timedelta(days=90), now)
+        session.execute(
+            text("INSERT INTO receivers (name, origin, settings) VALUES ('ops', 'file', '{\"kind\": \"slack\"}')")
+        )
+        session.execute(
+            text(
+                "INSERT INTO receiver_states (receiver, off_since, off_reason) "
+                "VALUES ('ops', now(), 'Slack answered 404 no_service')"
+            )
+        )
 
 
 def test_troubles_are_sections_of_their_own(run: Run, troubles: None, database_url: str) -> None:
     result = run("status", DATABASE_URL=database_url)
 
     lines = [line.split("\t") for line in result.output.splitlines()]
-    found = {line[0]: line[1:] for line in lines if line[0] in {"errors", "parked webhooks", "backfills"}}
+    found = {line[0]: line[1:] for line in lines if line[0] in SECTIONS}
     assert found == {
         "errors": ["github.com:acme/web", "unavailable", "3", "now", "502 from the provider"],
         "parked webhooks": ["github.com", "1", "now", "given up after 5 tries"],
         "backfills": ["github.com:acme/web", "waiting", "0%", "0", ""],
+        "receivers": ["ops", "slack", "off", "never", "Slack answered 404 no_service"],
     }
 
 
@@ -190,7 +203,10 @@ def test_one_line_says_it_all(troubles: None, database: Engine) -> None:
     with Session(database) as session:
         words = headline(look(session, utc_now()))
 
-    assert words == ("1 source, 1 stale; 1 kind of errors in the last 24 h; 1 webhook parked; 1 backfill under way")
+    assert words == (
+        "1 source, 1 stale; 1 kind of errors in the last 24 h; 1 webhook parked; 1 backfill under way; "
+        "1 receiver switched off"
+    )
 
 
 def test_one_line_says_that_nobody_collects(history: None, database: Engine) -> None:
@@ -207,3 +223,4 @@ def test_programs_get_the_troubles_too(run: Run, troubles: None, database_url: s
     assert [(error["kind"], error["count"]) for error in document["errors"]] == [("unavailable", 3)]
     assert [(one["instance"], one["receipts"]) for one in document["parked_receipts"]] == [("github.com", 1)]
     assert [one["state"] for one in document["backfills"]] == ["waiting"]
+    assert [(one["name"], one["state"]) for one in document["receivers"]] == [("ops", "off")]

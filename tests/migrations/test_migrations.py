@@ -16,7 +16,7 @@ import migrations
 from alerts.plan import catch_up
 from shared.database import libpq_url, make_engine
 from shared.recorder import record
-from tests.alerts.history import History
+from tests.alerts.history import History, rules
 from tests.conftest import Databases
 from tests.factories import NOON, a_build, minutes
 
@@ -109,7 +109,7 @@ def test_an_incident_of_the_upgrade_ends_like_any_other(empty: Engine) -> None:
         history.session = session
         history.finish("succeeded", 4)
 
-    catch_up(empty, ["ops"], NOON + minutes(10))
+    catch_up(empty, rules(), NOON + minutes(10))
 
     with empty.connect() as connection:
         rows = connection.execute(text("SELECT status, version, fixed_at FROM incidents")).all()
@@ -127,7 +127,7 @@ def test_after_a_downgrade_and_another_upgrade_no_incident_gets_the_events_of_on
     with Session(empty) as session, session.begin():
         history = History(session)
         history.finish("failed", 1)
-    catch_up(empty, ["ops"], NOON + minutes(10))
+    catch_up(empty, rules(), NOON + minutes(10))
     migrations.downgrade(empty, "0004")
 
     migrations.upgrade(empty)

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
-from alerts.smtp import SmtpReceiver, SmtpSettings
+from alerts.receivers.smtp import SmtpReceiver, SmtpSettings
 from shared.secret import SecretSource
 from tests.alerts.stand import Said
 from tests.shared.http.stand import CERTIFICATES
@@ -73,10 +73,12 @@ class SmtpStand:
         Said(502, "what is STARTTLS?", at="STARTTLS"),
         Said(454, "4.7.0 too busy to check", at="AUTH"),
     )
-    never: Sequence[Said] = (
-        Said(554, "5.7.1 looks like spam"),
+    never: Sequence[Sequence[Said]] = (
+        [Said(554, "5.7.1 looks like spam")],
+        [Said(553, "5.1.8 no such sender", at="MAIL")],
+    )
+    gone: Sequence[Said] = (
         Said(550, "5.1.1 no such user", at="RCPT"),
-        Said(553, "5.1.8 no such sender", at="MAIL"),
         Said(535, "5.7.8 wrong password", at="AUTH"),
     )
     pauses: Sequence[Said] = ()

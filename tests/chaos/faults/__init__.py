@@ -1,5 +1,5 @@
 """The faults of the list, grouped by what they hit; importing them fills the register."""
 
-from tests.chaos.faults import database, processes, provider, webhooks
+from tests.chaos.faults import alerts, database, news, processes, provider, webhooks
 
-__all__ = ["database", "processes", "provider", "webhooks"]
+__all__ = ["alerts", "database", "news", "processes", "provider", "webhooks"]

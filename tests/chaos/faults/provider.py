@@ -8,7 +8,7 @@ import psutil
 
 from simulator.faults import Impossible
 from tests.chaos import neighbours
-from tests.chaos.drill import World, drill
+from tests.chaos.drill import Alerts, World, drill
 from tests.chaos.processes import Speed
 from tests.chaos.scene import Scene
 from tests.chaos.stack import wait_until
@@ -28,18 +28,28 @@ def server_errors(scene: Scene) -> Iterator[None]:
     scene.expect(calls <= 60, f"{calls} calls in some 12 s of errors is no backing off")
 
 
-@drill("F12", "the token is revoked", is_smoke=True)
+@drill("F12", "the token is revoked", is_smoke=True, alerts=Alerts())
 def revoked_token(scene: Scene) -> Iterator[None]:
+    github, receivers = "/repos/", scene.ends.alerts.receivers
     with scene.fault("unauthorized"):
         time.sleep(1.5)  # whoever was asking when it was revoked learns of it
-        before = scene.asked()
+        before = scene.asked(github)
         time.sleep(8)
-        after = scene.asked() - before
+        after = scene.asked(github) - before
+        begins = {name: _told_of_us(scene, name) for name in receivers}
     scene.token_file.write_text(scene.tokens[1])
     scene.make_due()
     scene.figures["calls after 401"] = after
     yield
     scene.expect(after == 0, f"{after} calls with a token that was refused")
+    scene.expect(set(begins.values()) == {1}, f"while it was refused {begins} messages said so, not one each")
+    both = {name: _told_of_us(scene, name) for name in receivers}
+    scene.expect(set(both.values()) == {2}, f"{both} messages about it and its end, not two each")
+
+
+def _told_of_us(scene: Scene, receiver: str) -> int:
+    """How many messages about the credential reached a receiver's far side."""
+    return sum("github.com" in each.title and "credential" in each.title for each in scene.ends.taken(receiver))
 
 
 @drill("F29", "the lists of what is active say that there is nothing", is_smoke=True)

@@ -9,8 +9,11 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.chaos.drill import drill
+from tests.chaos import alert_oracle
+from tests.chaos.drill import Alerts, drill
+from tests.chaos.faults.news import expect_told_as_in_truth
 from tests.chaos.scene import WEBHOOK_SECRET, Scene
+from tests.chaos.stack import wait_until
 
 
 @drill("F20", "pages older than what webhooks told", is_smoke=True, has_api=True, has_webhooks=True)
@@ -22,6 +25,26 @@ def stale_pages(scene: Scene) -> Iterator[None]:
         scene.nap(0.3, 1.0)
     yield
     _expect_by_webhook(scene, 1)
+
+
+@drill(
+    "F21",
+    "webhooks that come five times, late, and out of their order",
+    has_api=True,
+    has_webhooks=True,
+    floor_seconds=4,
+    alerts=Alerts(),
+)
+def shuffled_webhooks(scene: Scene) -> Iterator[None]:
+    scene.send_webhooks(copies=5, shuffled_seconds=8.0, delayed_seconds=2.0)
+    scene.nap(20, 22)
+    yield
+    wait_until(lambda: scene.simulator.hooks.report()["waiting"] == 0, seconds=20)
+    _expect_by_webhook(scene, 1)
+    expect_told_as_in_truth(scene)
+    meant = {name: len(alert_oracle.told(scene.database, name).titles) for name in scene.ends.alerts.receivers}
+    taken = {name: len(scene.ends.taken(name)) for name in scene.ends.alerts.receivers}
+    scene.expect(taken == meant, f"{taken} messages came, {meant} were meant")
 
 
 @drill("F22", "a third of the webhooks lost, then all of them", has_api=True, has_webhooks=True, floor_seconds=4)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.config.fields import parse_duration
+from shared.config.secrets import secret_prints
 from shared.config.settings import (
     Config,
     ProjectSettings,
@@ -12,7 +14,6 @@ from shared.config.settings import (
     ReceiverSettings,
     default_data_folder,
     load,
-    parse_duration,
     project_for,
 )
 from shared.errors import ConfigError
@@ -319,3 +320,21 @@ def test_a_mistake_in_the_file_is_told_even_while_a_variable_stands_over_it(writ
     assert mistakes_of(path, PORT="9000", DATABASE_URL="postgresql://db/x") == {
         "server.port": 'must be a whole number such as 8, not "eighty"'
     }
+
+
+def test_a_new_secret_in_the_old_place_is_known_and_not_told(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    settings = TrainSettings(
+        kind="train", name="one", base_url="https://ci.example.com", token=SecretSource(file=file, environ={})
+    )
+
+    file.write_text("the-first-secret")
+    first = secret_prints(settings)
+    file.write_text("the-second-secret")
+    second = secret_prints(settings)
+    file.unlink()
+
+    assert first != second
+    assert "secret" not in f"{first}{second}"
+    assert secret_prints(settings) == ()
+    assert secret_prints(None) == ()

@@ -152,6 +152,7 @@ def test_a_branch_cannot_forge_a_line_of_json(written: io.StringIO) -> None:
 
 
 def test_a_branch_cannot_forge_a_line_or_colour_the_terminal() -> None:
+    without_pytests_handlers()
     stream = io.StringIO()
     configure("info", "console", "api", stream)
 

@@ -1,4 +1,4 @@
-"""One HTTP POST of JSON to an address that is itself a secret: no redirect, no retry, one deadline over all of it."""
+"""One HTTP POST whose address or headers are a secret: no redirect, no retry, one deadline over all of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,14 @@ from shared.errors import RetryLater
 from shared.http.deadline import DeadlineBackend, DeadlinePassedError, deadline
 from shared.http.trust import trusted
 
-_LARGEST_ANSWER = 16_384
+_LARGEST_ANSWER = 262_144  # Slack's Web API repeats the whole message in its answer
+
+_HEADERS: Mapping[str, str] = {
+    "Content-Type": "application/json; charset=utf-8",
+    "Accept-Encoding": "identity",
+    "User-Agent": "build-observatory",
+    "Connection": "close",
+}
 
 _WENT_WRONG = (
     httpcore.NetworkError,
@@ -31,33 +38,28 @@ class Answer:
     body: str
 
 
-def post_json(url: SecretStr, body: bytes, seconds: float) -> Answer:
+def post_json(url: SecretStr, body: bytes, seconds: float, headers: Mapping[str, str] | None = None) -> Answer:
     """Post and read the answer within `seconds`, name resolution and TLS included; any answer is an answer.
 
+    `headers` come on top of our own and replace those of the same name.
     Raises RetryLater where there was none: the message may have arrived all the same. Only the host is named, and the
-    error it came from is dropped, because its request carries the address.
+    error it came from is dropped, because its request carries the address and the headers.
     """
     host = urlsplit(url.get_secret_value()).hostname or ""
     try:
         with deadline(seconds):
-            return _exchange(url.get_secret_value(), body)
+            return _exchange(url.get_secret_value(), body, {**_HEADERS, **(headers or {})})
     except DeadlinePassedError:
         raise RetryLater(f"{host} gave no complete answer within {seconds:.1f} s") from None
     except _WENT_WRONG as error:
         raise RetryLater(f"{host} could not be reached or hung up ({type(error).__name__})") from None
 
 
-def _exchange(url: str, body: bytes) -> Answer:
-    headers = [
-        ("Content-Type", "application/json; charset=utf-8"),
-        ("Accept-Encoding", "identity"),
-        ("User-Agent", "build-observatory"),
-        ("Connection", "close"),
-    ]
+def _exchange(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     # A connection of its own: on a kept one a message can vanish with a peer that has just closed.
     with (
         httpcore.ConnectionPool(ssl_context=trusted(), network_backend=DeadlineBackend()) as pool,
-        pool.stream("POST", url, headers=headers, content=body) as response,
+        pool.stream("POST", url, headers=list(headers.items()), content=body) as response,
     ):
         start = _beginning(response)
         names = {name.decode("ascii").lower(): value.decode("latin-1") for name, value in response.headers}

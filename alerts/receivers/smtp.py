@@ -18,18 +18,19 @@ from smtplib import (
     SMTPServerDisconnected,
 )
 from ssl import SSLContext
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 import httpcore
 import structlog
 from pydantic import Field, ValidationInfo, field_validator
 
-from alerts.message import Message, one_line
-from alerts.receiver import OpenableSettings
-from alerts.smtp_message import render
-from alerts.smtp_wire import connected, encrypt
+from alerts.message import is_link, one_line
+from alerts.notice import Notice
+from alerts.receiver import OpenableSettings, Reference
+from alerts.receivers.smtp_message import Letterhead, render
+from alerts.receivers.smtp_wire import connected, encrypt
 from shared.clock import utc_now
-from shared.errors import CannotStart, Rejected, RetryLater
+from shared.errors import CannotStart, ReceiverGone, Rejected, RetryLater
 from shared.http.deadline import DeadlinePassedError, deadline
 from shared.http.trust import trusted
 from shared.log.redaction import redact
@@ -79,6 +80,12 @@ class SmtpSettings(OpenableSettings):
     ca_file: Path | None = Field(
         None, description="certificates (PEM) of a private authority, believed besides the well-known ones"
     )
+    unsubscribe: str | None = Field(
+        None,
+        max_length=500,
+        description="where mail programs ask to hear no more: a mailto: or https: address (https: is called by POST, "
+        "without a question); none writes to `sender`",
+    )
 
     @field_validator("host")
     @classmethod
@@ -109,6 +116,16 @@ class SmtpSettings(OpenableSettings):
             raise ValueError('would be sent in the clear by security = "none"; set "starttls" or "tls"')
         return value
 
+    @field_validator("unsubscribe")
+    @classmethod
+    def _is_way_out(cls, value: str | None) -> str | None:
+        if value is not None and not _is_mailto(value) and not (value.startswith("https:") and is_link(value)):
+            raise ValueError(
+                f'"{one_line(value, 80)}" is no place to unsubscribe at; write it like '
+                f'"mailto:builds@example.com?subject=unsubscribe" or "https://lists.example.com/unsubscribe"'
+            )
+        return value
+
     def open(self, base_url: str) -> "SmtpReceiver":
         """The receiver for these addresses."""
         return SmtpReceiver(self, base_url)
@@ -118,22 +135,18 @@ class SmtpSettings(OpenableSettings):
 class SmtpReceiver:
     """Hands one e-mail for all addresses to one mail server, over a connection of its own."""
 
+    has_threads: ClassVar[bool] = False  # mail finds together by its headers, and nothing has to be kept for it
+
     settings: SmtpSettings
     base_url: str
     deadline_seconds: float = DEADLINE_SECONDS
     clock: Callable[[], datetime] = field(default=utc_now, repr=False)
 
-    def send(self, message: Message, *, is_possible_repeat: bool) -> None:
+    def send(self, notice: Notice, *, is_possible_repeat: bool, thread: Reference | None = None) -> None:  # noqa: ARG002
         """Send the message; once the server has said yes to all of it, nothing can make it fail any more."""
-        mail = render(
-            message,
-            self.base_url,
-            sender=self.settings.sender,
-            to=self.settings.to,
-            name=self.settings.name,
-            now=self.clock(),
-            is_repeat=is_possible_repeat,
-        )
+        own = self.settings
+        head = Letterhead(sender=own.sender, to=own.to, name=own.name, unsubscribe=own.unsubscribe)
+        mail = render(notice, self.base_url, head, self.clock(), is_repeat=is_possible_repeat)
         try:
             with deadline(self.deadline_seconds):
                 self._hand_over(mail.as_bytes())
@@ -176,7 +189,8 @@ class SmtpReceiver:
         try:
             server.login(self.settings.username or "", password)
         except UnicodeEncodeError:
-            raise Rejected("the user name or the password has letters that no login by SMTP can carry") from None
+            words = "the user name or the password has letters that no login by SMTP can carry"
+            raise ReceiverGone(words) from None
         except (SMTPResponseException, SMTPServerDisconnected):
             raise
         except SMTPException:
@@ -194,17 +208,20 @@ def _say_goodbye(server: SMTP) -> None:
 
 
 def _judge(error: SMTPException, server: str) -> NoReturn:
-    """RetryLater or Rejected, from what the mail server said: 5xx is final, everything else may pass."""
+    """What becomes of the message, from what the mail server said: 5xx is final, everything else may pass.
+
+    A refused login and addresses that are all refused end more than this message: the next one would fare no better.
+    """
     if isinstance(error, SMTPServerDisconnected):
         raise RetryLater(f"{server} hung up before it said whether it took the message") from None
     if isinstance(error, SMTPRecipientsRefused):
         answers = error.recipients.values()
         words = f"{server} takes mail for none of the addresses: {', '.join({_said(*answer) for answer in answers})}"
-        raise (Rejected if _all_final(code for code, _ in answers) else RetryLater)(words) from None
+        raise (ReceiverGone if _all_final(code for code, _ in answers) else RetryLater)(words) from None
     if isinstance(error, SMTPAuthenticationError):
         # Its words may repeat what was sent to it, encoded.
         words = f"{server} refused the login ({error.smtp_code}); check username and the password"
-        raise (Rejected if _all_final([error.smtp_code]) else RetryLater)(words) from None
+        raise (ReceiverGone if _all_final([error.smtp_code]) else RetryLater)(words) from None
     if isinstance(error, SMTPResponseException) and isinstance(error.smtp_error, bytes):
         words = f"{server} answered {_said(error.smtp_code, error.smtp_error)}"
         raise (Rejected if _all_final([error.smtp_code]) else RetryLater)(words) from None
@@ -238,6 +255,12 @@ def _address(value: str) -> str:
             f'"{one_line(value, 80)}" is no plain address; write it like "builds@example.com", without a name'
         )
     return value
+
+
+def _is_mailto(value: str) -> bool:
+    scheme, _, rest = value.partition(":")
+    is_plain = re.fullmatch(r"[!-;=?-~]+", value) is not None
+    return is_plain and scheme == "mailto" and _ADDRESS.fullmatch(rest.partition("?")[0]) is not None
 
 
 def _is_loopback(host: str) -> bool:

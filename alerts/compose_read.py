@@ -30,10 +30,10 @@ NAMED_BY = """
 """Joins to the incident `i` what names it."""
 
 # What is due, and what came in the meantime and waits for nothing but the rest of its group. Which routes asked is what
-# their routings say that nobody has settled; a reminder was asked for by nobody anew, so there the row knows.
+# their routings say that nobody has settled; a reminder was asked for by nobody anew, so there it is all that ever did.
 _WAITING = text(f"""
     SELECT t.incident_id, i.version, i.status, i.failures, i.opened_at, {NAMED_SUBJECT},
-           coalesce(asked.routes, ARRAY[t.route]) AS routes, t.wants, t.told, t.told_failures, t.wanted_at,
+           coalesce(asked.routes, t.asked_by) AS routes, t.asked_by, t.wants, t.told, t.told_failures, t.wanted_at,
            t.wanted_pos, coalesce(t.news_at, t.wanted_at) AS news_at, coalesce(t.due_at, t.wanted_at) AS due_at,
            t.why, t.held, t.is_reminder, t.is_tried, t.thread_id, c.next_at AS turn_at
     FROM tellings t
@@ -150,6 +150,7 @@ def _telling(row: Row[Any]) -> Telling:
         is_tried=row.is_tried,
         thread_id=row.thread_id,
         turn_at=row.turn_at,
+        asked_by=tuple(row.asked_by),
     )
 
 

@@ -2,7 +2,8 @@
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Event
@@ -95,6 +96,48 @@ class _Terms:
     stop: Event
 
 
+class Deliverer:
+    """Sends what is due, each receiver on a thread of its own that outlives the call which began it.
+
+    So one that hangs holds up neither the planner nor the others. Used by one thread at a time.
+    """
+
+    def __init__(self, engine: Engine, *, lease: timedelta = LEASE, stop: Event | None = None) -> None:
+        self._engine = engine
+        self._lease = lease
+        self._stop = stop or Event()
+        self._pool = ThreadPoolExecutor(_MOST_RECEIVERS_AT_ONCE, "deliver")
+        self._running: dict[str, Future[Delivered]] = {}
+
+    def begin(self, receivers: Mapping[str, Receiver], rules: Rules, now: datetime) -> Delivered:
+        """Begin to send what is due where nothing is being sent yet; returns what has ended since the last call.
+
+        Begins no message later than 5 s after the call; what is left is for the next one. A receiver that wants
+        something later is left alone until then. Once `stop` is set nothing more is begun.
+        """
+        ended = self._ended() + Delivered(expired=_give_up_orphans(self._engine, {*receivers, *rules.receivers}, now))
+        with Session(self._engine) as session, session.begin():
+            busy = receiver_states.with_work(session, receivers, rules, now)
+        terms = _Terms(engine=self._engine, rules=rules, clock=_clock_from(now), lease=self._lease, stop=self._stop)
+        for name in sorted(set(busy) - self._running.keys()):
+            self._running[name] = self._pool.submit(_deliver_to, name, receivers[name], terms)
+        return ended
+
+    def finish(self, seconds: float | None = None) -> Delivered:
+        """Wait until what is under way is settled, so long at most; what has ended. Nothing can be begun afterwards."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        wait_for(self._running.values(), seconds)
+        return self._ended()
+
+    def _ended(self) -> Delivered:
+        """What came of the runs that are over; raises what one of them raised."""
+        total = Delivered()
+        for name in [name for name, run in self._running.items() if run.done()]:
+            run = self._running.pop(name)
+            total += Delivered() if run.cancelled() else run.result()
+        return total
+
+
 def deliver_pending(
     engine: Engine,
     receivers: Mapping[str, Receiver],
@@ -104,23 +147,10 @@ def deliver_pending(
     lease: timedelta = LEASE,
     stop: Event | None = None,
 ) -> Delivered:
-    """Send what is due, each receiver on a thread of its own, so that none waits for another.
-
-    Begins no send later than 5 s after the call; what is left is for the next one. A receiver that wants something
-    later is left alone for the rest of the run. Once `stop` is set nothing more is begun; what is under way is settled.
-    """
-    expired = _give_up_orphans(engine, {*receivers, *rules.receivers}, now)
-    with Session(engine) as session, session.begin():
-        busy = receiver_states.with_work(session, receivers, rules, now)
-    total = Delivered(expired=expired)
-    if not busy:
-        return total
-    terms = _Terms(engine=engine, rules=rules, clock=_clock_from(now), lease=lease, stop=stop or Event())
-    with ThreadPoolExecutor(min(len(busy), _MOST_RECEIVERS_AT_ONCE), "deliver") as pool:
-        runs = [pool.submit(_deliver_to, name, receivers[name], terms) for name in sorted(busy)]
-    for run in runs:
-        total += run.result()
-    return total
+    """Send what is due and wait until it is settled."""
+    deliverer = Deliverer(engine, lease=lease, stop=stop)
+    expired = deliverer.begin(receivers, rules, now)
+    return expired + deliverer.finish()
 
 
 def back_off(tries: int) -> float:
@@ -206,7 +236,7 @@ def _try_once(receiver: Receiver, job: _Job, now: datetime) -> Outcome:
     except RetryLater as error:
         return _later(claimed, str(error), error.retry_after_seconds)
     except Rejected as error:
-        return Outcome(State.DEAD, str(error), is_gone=isinstance(error, ReceiverGone))
+        return _refused(claimed, error)
     except Exception as error:  # noqa: BLE001 (the edge of one delivery; only the type is told, the text may hold the address)
         return _later(claimed, f"the receiver failed unexpectedly ({type(error).__name__})", None)
     return Outcome(State.SENT, reference=reference)
@@ -220,6 +250,16 @@ def _later(claimed: Claim, reason: str, wait_seconds: float | None) -> Outcome:
     if wait_seconds is not None:
         return Outcome(State.PENDING, reason, wait_seconds, wait_seconds)
     return Outcome(State.PENDING, reason, back_off(claimed.tries), FIRST_WAIT_SECONDS)
+
+
+def _refused(claimed: Claim, error: Rejected) -> Outcome:
+    """Given up, but for what was planned for a receiver that is gone: it waits until that is on again.
+
+    News is composed anew then, and a trial has said what it was for.
+    """
+    is_gone = isinstance(error, ReceiverGone)
+    is_kept = is_gone and claimed.kind not in (NEWS, TEST)
+    return Outcome(State.PENDING if is_kept else State.DEAD, str(error), is_gone=is_gone)
 
 
 def _planned_at(claimed: Claim, notice: Notice) -> datetime:
@@ -248,7 +288,7 @@ def _settle(job: _Job, outcome: Outcome, terms: _Terms) -> Delivered:
             if claimed.kind == NEWS:
                 receiver_states.set_turn(session, claimed.receiver, claimed.thread_id, next_try_at)
         elif is_ours and job.lines:
-            refused = [Dropped(each.telling, error or "") for each in job.lines]
+            refused = [Dropped(each.telling, error or "", each.repeat_seconds) for each in job.lines]
             tellings.drop(session, claimed.receiver, refused, now, delivery=claimed.id)
         if is_ours and claimed.event_pos is not None and outcome.state is not State.PENDING:
             is_told = outcome.state is State.SENT
@@ -285,7 +325,7 @@ def _count(outcome: Outcome, fields: dict[str, object], error: str | None) -> De
     """One message counted and told."""
     if outcome.is_gone:
         log.error("switched off", **fields, reason=error)
-        return Delivered(dead=1)
+        return Delivered(postponed=1) if outcome.state is State.PENDING else Delivered(dead=1)
     match outcome.state:
         case State.SENT:
             log.info("sent", **fields)

@@ -18,6 +18,7 @@ LOOK_AGAIN_AFTER = timedelta(seconds=30)
 """How soon an outage is looked at again whose end nobody knows."""
 
 ROUTE_CHANGED = "this route was changed meanwhile"
+NO_REPEATS = "this route repeats nothing any more"
 NOTHING_NEW = "nothing is new to this receiver any more"
 TOO_OLD = f"older than {STALE.total_seconds() / 3600:.0f} h: it is in the digest"
 
@@ -36,8 +37,9 @@ _ORDER = (Kind.BROKE, Kind.FLAPPING, Kind.STILL_FAILING, Kind.FIXED, Kind.RECOVE
 class Telling:
     """What a receiver was last told of an incident, how the incident stands now, and which routes asked to tell it.
 
-    `told` is None where nothing was told yet; `routes` are those that asked since. `held` says what held it last, which
-    ended at `due_at`; `turn_at` is when more may be said in its thread. `is_tried`: it may have been told already.
+    `told` is None where nothing was told yet; `routes` are those that asked since, `asked_by` those that ever did.
+    `held` says what held it last, which ended at `due_at`; `turn_at` is when more may be said in its thread.
+    `is_tried`: it may have been told already.
     """
 
     incident_id: int
@@ -60,6 +62,7 @@ class Telling:
     is_tried: bool = False
     thread_id: int | None = None
     turn_at: datetime | None = None
+    asked_by: tuple[str, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -86,10 +89,11 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Not at all."""
+    """Not at all; of what a receiver refused, again after so many seconds where it is still open."""
 
     telling: Telling
     reason: str
+    repeat_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +116,12 @@ def kind_to_tell(telling: Telling, wants: Collection[Told]) -> Kind | None:
         return Kind.FIXED
     if telling.told is IncidentStatus.BROKEN and telling.status is IncidentStatus.FLAPPING:
         return Kind.FLAPPING
-    is_worse = telling.failures > telling.told_failures and Told.STILL_FAILING in wants
-    return Kind.STILL_FAILING if is_worse or telling.is_reminder else None
+    return Kind.STILL_FAILING if _is_worse(telling, wants) or telling.is_reminder else None
+
+
+def _is_worse(telling: Telling, wants: Collection[Told]) -> bool:
+    """Whether it failed more often than was told, to somebody who wants to know."""
+    return telling.failures > telling.told_failures and Told.STILL_FAILING in wants
 
 
 def _first_kind(telling: Telling, wants: Collection[Told]) -> Kind:
@@ -130,26 +138,52 @@ def _first_kind(telling: Telling, wants: Collection[Told]) -> Kind:
 
 def weigh(telling: Telling, setting: Setting, now: datetime) -> Ready | Held | Dropped:
     """What becomes of one piece of news now: told, held back or dropped, and why."""
-    routes = routes_in_force(telling, setting)
-    if not routes:
-        return Dropped(telling, ROUTE_CHANGED)
+    routes = routes_in_force(telling.routes, telling, setting)
     wants = _wants(telling, routes)
-    kind = kind_to_tell(telling, wants)
-    if kind is None:
-        return Dropped(telling, NOTHING_NEW)
-    if not _is_wanted(kind, wants, telling):
-        return Dropped(telling, f"this route does not tell {_WORDS[kind]}")
+    kind = _wanted_kind(telling, routes, wants, setting)
+    if isinstance(kind, Dropped):
+        return kind
+    # A repeat keeps the quiet hours of those that repeat: whoever asked once only asks for none.
+    if telling.is_reminder and kind is Kind.STILL_FAILING and not _is_worse(telling, wants):
+        repeating = _repeating(telling, setting)
+        if not repeating and telling.why is None:
+            return Dropped(telling, NO_REPEATS)
+        routes = repeating or routes
     if (held := _hold(telling, kind, routes, setting, now)) is not None:
         return held
     if not telling.is_reminder and now - _fresh_at(telling, setting) > STALE:
         return Dropped(telling, TOO_OLD)
-    repeats = [route.repeat_every for route in routes if route.repeat_every is not None]
-    return Ready(telling, kind, min(repeats) if repeats and telling.is_open else None)
+    return Ready(telling, kind, _repeat_seconds(telling, setting))
 
 
-def routes_in_force(telling: Telling, setting: Setting) -> list[RouteSettings]:
-    """The routes that asked, as they are now; without those that are gone, fit no more or lead elsewhere."""
-    named = (setting.rules.routes.get(name) for name in telling.routes)
+def _wanted_kind(
+    telling: Telling, routes: Collection[RouteSettings], wants: Collection[Told], setting: Setting
+) -> Kind | Dropped:
+    """What there is to tell that these routes want told; why nothing, if nothing."""
+    if not routes:
+        return Dropped(telling, ROUTE_CHANGED, _repeat_seconds(telling, setting) if telling.is_reminder else None)
+    kind = kind_to_tell(telling, wants)
+    if kind is None:
+        return Dropped(telling, NOTHING_NEW)
+    return kind if _is_wanted(kind, wants, telling) else Dropped(telling, f"this route does not tell {_WORDS[kind]}")
+
+
+def _repeat_seconds(telling: Telling, setting: Setting) -> float | None:
+    """How soon it is said again; one more route that asks now takes nothing from those that asked before."""
+    repeats = [route.repeat_every or 0.0 for route in _repeating(telling, setting)]
+    return min(repeats, default=None) if telling.is_open else None
+
+
+def _repeating(telling: Telling, setting: Setting) -> list[RouteSettings]:
+    """Of the routes that ever asked those that want it said again."""
+    routes = setting.rules.routes
+    named = [name for name in {*telling.asked_by, *telling.routes} if name in routes and routes[name].repeat_every]
+    return routes_in_force(named, telling, setting)
+
+
+def routes_in_force(names: Iterable[str], telling: Telling, setting: Setting) -> list[RouteSettings]:
+    """Those of the routes that asked, as they are now; without those that are gone, fit no more or lead elsewhere."""
+    named = (setting.rules.routes.get(name) for name in names)
     return [
         route
         for route in named

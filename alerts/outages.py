@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 
 from alerts.message import clock_time
 from alerts.rules import Rules
-from alerts.verdicts import STALE
 from shared.collector_errors import ErrorKind
 from shared.health import SUBJECT, Life
 
@@ -28,6 +27,9 @@ SILENT_FOR = timedelta(minutes=2)
 
 LOOKED_BACK = timedelta(hours=1)
 """What was not polled for so long says nothing about now."""
+
+JUST_OVER = timedelta(minutes=10)
+"""A silence of the schedulers that was over before is of a time when nobody told of any."""
 
 
 class OutageKind(StrEnum):
@@ -230,7 +232,7 @@ def watch(session: Session, rules: Rules, now: datetime) -> None:
         "failed_polls": FAILED_POLLS,
         "silent_for": SILENT_FOR,
         "looked_back": LOOKED_BACK,
-        "old": STALE,
+        "old": JUST_OVER,
         "receivers": sorted(rules.receivers),
     }
     for end, begin in _WATCHES:

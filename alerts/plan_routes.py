@@ -38,9 +38,13 @@ class Routing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a receiver is to hear of an incident: asked by this route for the event at `pos`; `wants` are its words."""
+    """What a receiver is to hear of an incident: asked by this route for the event at `pos`.
+
+    `asked_by` are all that asked within the batch, `wants` their words.
+    """
 
     route: str
+    asked_by: frozenset[str]
     pos: int
     wants: frozenset[Told]
     news_at: datetime
@@ -157,12 +161,18 @@ def _want(
     before = wanted.get(key)
     if before is None:
         wanted[key] = Wanted(
-            route=route.name, pos=logged.pos, wants=frozenset(route.on), news_at=logged.transition.finished_at, why=why
+            route=route.name,
+            asked_by=frozenset({route.name}),
+            pos=logged.pos,
+            wants=frozenset(route.on),
+            news_at=logged.transition.finished_at,
+            why=why,
         )
         return
     is_later = logged.pos > before.pos
     wanted[key] = Wanted(
         route=route.name if is_later else before.route,
+        asked_by=before.asked_by | {route.name},
         pos=logged.pos,
         wants=before.wants | frozenset(route.on),
         news_at=logged.transition.finished_at,

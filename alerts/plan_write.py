@@ -91,13 +91,15 @@ _ROUTINGS = text("""
 # News joins what waits already and never puts it off. What is held is looked at again: the news may be that nothing is
 # left to tell. Receivers come in one order, so that planner and senders meet the rows in the same one.
 _TELLINGS = text("""
-    INSERT INTO tellings AS t (receiver, incident_id, route, wanted_at, wanted_pos, wants, news_at, due_at, why)
-    SELECT receiver, incident_id, route, :now, wanted_pos, wants, news_at, due_at, why
-    FROM jsonb_to_recordset(:rows) AS asked(receiver text, incident_id bigint, route text, wanted_pos bigint,
-        wants text[], news_at timestamptz, due_at timestamptz, why text)
+    INSERT INTO tellings AS t (receiver, incident_id, route, asked_by, wanted_at, wanted_pos, wants, news_at, due_at,
+                               why)
+    SELECT receiver, incident_id, route, asked_by, :now, wanted_pos, wants, news_at, due_at, why
+    FROM jsonb_to_recordset(:rows) AS asked(receiver text, incident_id bigint, route text, asked_by text[],
+        wanted_pos bigint, wants text[], news_at timestamptz, due_at timestamptz, why text)
     ORDER BY receiver, incident_id
     ON CONFLICT (receiver, incident_id) DO UPDATE SET
         route = excluded.route,
+        asked_by = ARRAY(SELECT DISTINCT name FROM unnest(t.asked_by || excluded.asked_by) name ORDER BY name),
         wanted_at = coalesce(t.wanted_at, excluded.wanted_at),
         wanted_pos = excluded.wanted_pos,
         wants = ARRAY(SELECT DISTINCT word FROM unnest(t.wants || excluded.wants) word ORDER BY word),
@@ -181,6 +183,7 @@ def write_tellings(
             "receiver": receiver,
             "incident_id": ids.get(incident_id, incident_id),
             "route": each.route,
+            "asked_by": sorted(each.asked_by),
             "wanted_pos": each.pos,
             "wants": sorted(each.wants),
             "news_at": each.news_at.isoformat(),

@@ -60,10 +60,17 @@ _PAUSE = text("""
     WHERE receiver = :receiver AND (paused_until IS NULL OR paused_until < :until)
 """)
 
+# Here and below all of the receiver's waiting rows are locked first, in the planner's order, of which some are changed
+# and others may be later in the same transaction: so the two never wait for each other crosswise.
 _FOLLOW_RULES = text("""
-    WITH known AS (UPDATE receiver_states SET rules_version = :version WHERE receiver = :receiver)
-    UPDATE tellings SET due_at = :now
-    WHERE receiver = :receiver AND wanted_at IS NOT NULL AND held IS NOT NULL AND due_at > :now
+    WITH known AS (
+        UPDATE receiver_states SET rules_version = :version WHERE receiver = :receiver
+    ), waiting AS MATERIALIZED (
+        SELECT incident_id, held IS NOT NULL AND due_at > :now AS is_held FROM tellings
+        WHERE receiver = :receiver AND wanted_at IS NOT NULL ORDER BY incident_id FOR UPDATE
+    )
+    UPDATE tellings t SET due_at = :now
+    FROM waiting w WHERE t.receiver = :receiver AND t.incident_id = w.incident_id AND w.is_held
 """)
 
 _OFF = text("""
@@ -80,9 +87,12 @@ _ON = text("""
     WITH outage AS (
         UPDATE outages SET ended_at = greatest(began_at, :now)
         WHERE kind = 'receiver' AND subject = :receiver AND ended_at IS NULL
-    ), waiting AS (
-        UPDATE tellings SET due_at = :now, held = coalesce(held, 'this receiver was switched off')
-        WHERE receiver = :receiver AND wanted_at IS NOT NULL
+    ), waiting AS MATERIALIZED (
+        SELECT incident_id FROM tellings
+        WHERE receiver = :receiver AND wanted_at IS NOT NULL ORDER BY incident_id FOR UPDATE
+    ), again AS (
+        UPDATE tellings t SET due_at = :now, held = coalesce(t.held, 'this receiver was switched off')
+        FROM waiting w WHERE t.receiver = :receiver AND t.incident_id = w.incident_id
     )
     UPDATE receiver_states SET off_since = NULL, off_reason = NULL, off_settings = NULL, paused_until = NULL
     WHERE receiver = :receiver AND off_since IS NOT NULL

@@ -89,6 +89,7 @@ class _Known:
     """A receiver's telling of an incident, as its row would stand."""
 
     routes: tuple[str, ...] = ()
+    asked_by: tuple[str, ...] = ()
     wants: frozenset[Told] = frozenset()
     told: IncidentStatus | None = None
     told_failures: int = 0
@@ -168,8 +169,8 @@ class Simulation:
         for (receiver, _), wanted in routed.wanted.items():
             inbox = self._inboxes[receiver]
             known = inbox.known.setdefault(incident.id, _Known())
-            asked_before = () if known.wanted_at is None else known.routes
-            known.routes = tuple(sorted({*asked_before, *asking[receiver]}))
+            known.routes = tuple(sorted({*known.routes, *asking[receiver]}))
+            known.asked_by = tuple(sorted({*known.asked_by, *asking[receiver]}))
             known.wants |= wanted.wants
             known.news_at, known.why = wanted.news_at, wanted.why or known.why
             self._want(inbox, incident.id, known, at)
@@ -283,7 +284,7 @@ class Simulation:
     def _settle(self, inbox: _Inbox, incident_id: int, known: _Known) -> None:
         inbox.waiting.discard(incident_id)
         known.wanted_at = known.due_at = known.held = known.why = None
-        known.is_reminder = False
+        known.is_reminder, known.routes = False, ()
 
     def _remind(self, inbox: _Inbox, incident_id: int, at: datetime) -> None:
         """Tell again at once what is still broken; where news waits already, with that."""
@@ -313,7 +314,7 @@ class Simulation:
             status=incident.status,
             failures=incident.failures,
             opened_at=incident.opened_at,
-            routes=known.routes,
+            routes=known.routes or known.asked_by,
             wants=known.wants,
             told=known.told,
             told_failures=known.told_failures,
@@ -325,6 +326,7 @@ class Simulation:
             held=known.held,
             is_reminder=known.is_reminder,
             thread_id=None,
+            asked_by=known.asked_by,
         )
 
 

@@ -43,12 +43,15 @@ _HOLD = text(f"""
 _DROP = text(f"""
     WITH given AS MATERIALIZED (
         SELECT * FROM unnest(CAST(:incidents AS bigint[]), CAST(:positions AS bigint[]), CAST(:reasons AS text[]),
-                             CAST(:reminders AS boolean[])) AS g(incident_id, wanted_pos, reason, is_reminder)
+                             CAST(:reminders AS boolean[]), CAST(:repeats AS double precision[]))
+            AS g(incident_id, wanted_pos, reason, is_reminder, repeat_seconds)
     ), remembered AS (
         UPDATE routings r SET outcome = 'dropped', reason = g.reason, delivery_id = :delivery, settled_at = :now
         FROM given g WHERE {_ITS_ROUTINGS}
     )
-    UPDATE tellings t SET wanted_at = NULL, due_at = NULL, held = NULL, is_reminder = false FROM given g
+    UPDATE tellings t SET wanted_at = NULL, due_at = NULL, held = NULL, is_reminder = false,
+        repeat_at = coalesce(CAST(:now AS timestamptz) + g.repeat_seconds * interval '1 second', t.repeat_at)
+    FROM given g
     WHERE {_AS_READ} AND t.is_reminder = g.is_reminder
 """)
 
@@ -125,6 +128,7 @@ def drop(
     words = {
         "reasons": [each.reason for each in dropped],
         "reminders": [each.telling.is_reminder for each in dropped],
+        "repeats": [each.repeat_seconds for each in dropped],
         "delivery": delivery,
     }
     session.execute(_DROP, given | words | {"receiver": receiver, "now": now})

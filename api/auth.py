@@ -70,6 +70,17 @@ def principal() -> Principal:
     return found
 
 
+def is_anyone() -> bool:
+    """Whether this caller reads only because the server lets the whole world read."""
+    return principal().key is None and is_published(services().config.server)
+
+
+def must_not_be_anyone() -> None:
+    """Refuse what `public_read` does not open: it opens what was built, not how we reach people."""
+    if is_anyone():
+        raise _refusal(principal(), Permission.READ)
+
+
 def authenticate_key(presented: str) -> LiveKey | None:
     """The live key behind what was presented, looked up in a transaction of its own."""
     with write() as session:

@@ -5,7 +5,7 @@ from typing import Any
 import structlog
 from flask import Response
 
-from alerts.notice import to_row
+from alerts.notice import NoticeKind, to_row
 from alerts.trial import trial_notice
 from api.alert_shapes import (
     DeliveriesQuery,
@@ -15,7 +15,7 @@ from api.alert_shapes import (
     filter_of,
 )
 from api.answers import answer
-from api.auth import needs, principal
+from api.auth import is_anyone, must_not_be_anyone, needs, principal
 from api.fresh import staleness
 from api.paging import decode_cursor, split_page
 from api.parameters import ApiBlueprint
@@ -39,11 +39,14 @@ blueprint = ApiBlueprint("deliveries", __name__, url_prefix="/api", description=
 @blueprint.arguments(DeliveriesQuery, location="query")
 @blueprint.response(200, DeliveriesSchema)
 def list_deliveries(query: dict[str, Any]) -> Response:
-    """List messages to receivers, newest first: sent, waiting, refused or given up."""
+    """List messages to receivers, newest first: sent, waiting, refused or given up.
+
+    Without a key `public_read` shows all but what receivers answered, which may hold mail addresses and names of hosts.
+    """
     limit, (before,) = query["limit"], decode_cursor("deliveries", (int,), query.get("cursor")) or (None,)
     with read() as opened:
         rows = alert_queries.list_deliveries(opened.session, filter_of(query), limit=limit + 1, before=before)
-    page, next_cursor = split_page("deliveries", rows, limit, ("id",))
+    page, next_cursor = split_page("deliveries", _readable(rows), limit, ("id",))
     return answer({"deliveries": page, "next_cursor": next_cursor}, opened.as_of, next_cursor=next_cursor)
 
 
@@ -61,10 +64,12 @@ def one_delivery(query: dict[str, Any], delivery_id: int) -> Response:
         delivery = alert_queries.delivery(opened.session, delivery_id)
         if delivery is None:
             raise not_found("delivery", delivery_id)
+        if delivery["kind"] == NoticeKind.OPERATIONS:
+            must_not_be_anyone()  # its words are those of a receiver that refused
         rows = alert_queries.delivery_items(opened.session, delivery_id, limit=limit + 1, after=after)
         stale = staleness(opened.session, Scope())
     page, next_cursor = split_page("delivery items", rows, limit, ("place",))
-    payload = delivery | {"items": page, "next_cursor": next_cursor} | stale
+    payload = _readable([delivery])[0] | {"items": page, "next_cursor": next_cursor} | stale
     lasting = payload | {"items": [_without_age(item) for item in page]}
     return answer(payload, opened.as_of, next_cursor=next_cursor, lasting=lasting)
 
@@ -76,7 +81,7 @@ def one_delivery(query: dict[str, Any], delivery_id: int) -> Response:
 def request_test(_: dict[str, Any], name: str) -> Response:
     """Have the scheduler send a test message, even to a receiver that is switched off; if it arrives, it is on again.
 
-    `Location` is where to see what becomes of it. While one waits, asking again answers with the same.
+    `Location` is where to see what becomes of it. While one waits, asking again has that tried now.
     """
     if "\0" in name:
         raise not_found("receiver", "of that name")
@@ -91,6 +96,11 @@ def request_test(_: dict[str, Any], name: str) -> Response:
     payload = encode({"id": delivery_id, "receiver": name, "url": url})
     headers = {"Location": url, "Cache-Control": "no-store"}
     return Response(payload, 202, headers, content_type="application/json")
+
+
+def _readable(rows: list[Row]) -> list[Row]:
+    """The deliveries as this caller may see them."""
+    return [row | {"last_error": None} for row in rows] if is_anyone() else rows
 
 
 def _without_age(item: Row) -> Row:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from alerts import RECEIVERS
 from alerts.receiver_tables import read_table, to_store
 from api.answers import answer
-from api.auth import needs, principal
+from api.auth import must_not_be_anyone, needs, principal
 from api.parameters import ApiBlueprint
 from api.principal import Permission
 from api.problems import Problem
@@ -22,6 +22,8 @@ from api.services import read, write
 from api.settings_fields import complete, refused
 from shared import alert_rules
 from shared.alert_rules import Origin, StoredRule, Table
+from shared.alert_trials import hurry
+from shared.clock import utc_now
 from shared.config.settings import ReceiverSettings
 from shared.rows import Row
 
@@ -37,8 +39,10 @@ blueprint = ApiBlueprint("receivers", __name__, url_prefix="/api/receivers", des
 def list_receivers(_: dict[str, Any]) -> Response:
     """List the receivers in force and how they stand: those of the file, then those of the API by name.
 
-    Of a secret only the variable or the file is told that holds it.
+    Of a secret only the variable or the file is told that holds it. `public_read` does not open these: they hold mail
+    addresses and names of hosts.
     """
+    must_not_be_anyone()
     with read() as opened:
         receivers = _shown(opened.session, alert_rules.in_force(opened.session, Table.RECEIVERS))
     return answer({"receivers": receivers}, opened.as_of)
@@ -50,6 +54,7 @@ def list_receivers(_: dict[str, Any]) -> Response:
 @blueprint.response(200, OneReceiverSchema)
 def one_receiver(_: dict[str, Any], name: str) -> Response:
     """Show one receiver and how it stands."""
+    must_not_be_anyone()
     with read() as opened:
         rule = find(alert_rules.in_force(opened.session, Table.RECEIVERS), Table.RECEIVERS, name)
         (receiver,) = _shown(opened.session, [rule])
@@ -75,6 +80,7 @@ def put_receiver(_: dict[str, Any], body: dict[str, Any], name: str) -> Response
         alert_rules.lock(session)
         must_not_be_the_files(alert_rules.in_force(session, Table.RECEIVERS), Table.RECEIVERS, name)
         is_new = alert_rules.put(session, Table.RECEIVERS, name, to_store(table), principal().name)
+        hurry(session, name, utc_now())
         rule = find(alert_rules.in_force(session, Table.RECEIVERS), Table.RECEIVERS, name)
         (receiver,) = _shown(session, [rule])
     log.info("put receiver", receiver=name, kind=table["kind"], by=principal().name)

@@ -21,6 +21,7 @@ from cli.style import Command, Group
 from cli.table import REMARK, age, print_json, print_rows
 from shared.alert_queries import KINDS, STATES, DeliveryFilter, list_deliveries
 from shared.alert_rules import Origin, Table, in_force
+from shared.alert_trials import hurry
 from shared.clock import utc_now
 from shared.config.mistakes import did_you_mean
 from shared.config.settings import Config
@@ -104,8 +105,9 @@ def _made_by_api(name: str, table: Mapping[str, Any]) -> OpenableSettings | None
 
 
 def _switch_on(config: Config, name: str) -> bool:
-    """Whether the receiver was off until now; without a database nothing remembers that."""
+    """Whether the receiver was off until now; what waits for it is sent. Without a database nothing remembers that."""
     with contextlib.suppress(CannotStart), open_engine(config) as engine, Session(engine) as session, session.begin():
+        hurry(session, name, utc_now())
         return switch_on(session, name, utc_now())
     return False
 
@@ -125,8 +127,10 @@ def _send(receiver: Receiver, name: str) -> None:
 
 
 def _delivery(row: Row) -> tuple[str, ...]:
-    planned = row["created_at"]
+    planned, next_try, now = row["created_at"], row["next_try_at"], utc_now()
     parts = [str(row["title"] or ""), str(row["last_error"] or "")]
+    if isinstance(next_try, datetime) and next_try > now:
+        parts.append(f"next try {age(next_try, now)}")
     return (
         str(row["id"]),
         str(row["state"]),
@@ -134,6 +138,6 @@ def _delivery(row: Row) -> tuple[str, ...]:
         str(row["kind"]),
         str(row["incidents"]),
         str(row["tries"]),
-        age(planned if isinstance(planned, datetime) else None, utc_now()),
+        age(planned if isinstance(planned, datetime) else None, now),
         "; ".join(part for part in parts if part),
     )

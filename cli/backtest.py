@@ -13,7 +13,7 @@ from cli.configured import load_own, load_receivers, open_engine
 from cli.failures import Failure
 from cli.options import config_path, json_option
 from cli.style import Command
-from cli.table import is_terminal, one_line, print_rows
+from cli.table import is_terminal, one_line, print_rows, print_written
 from shared.config.fields import parse_duration
 from shared.config.settings import Config
 from shared.reading import Reading, reading
@@ -60,7 +60,7 @@ def backtest(  # noqa: PLR0917 (one parameter an option)
         except Busy:
             raise Failure(["another back-test runs on this database"], "Try again in half a minute.") from None
     if as_json:
-        click.echo(encode(answer).decode())
+        print_written(encode(answer).decode())
         return
     _print(answer)
 

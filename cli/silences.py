@@ -23,6 +23,7 @@ from shared.silence_requests import MistakenSilence, SilenceRequest, is_over, ne
 from shared.silences import State
 
 MOST = 10_000
+LONGEST_AUTHOR = 200
 _OPTIONS = {"duration_seconds": "--for", "ends_at": "--until", "starts_at": "--from"}
 
 Decorated = TypeVar("Decorated", bound=Callable[..., object])
@@ -71,6 +72,8 @@ def add(
     It holds through recoveries and new failures: observatory silence add --pipeline ci --branch main --for 2h
     --reason "the registry moves".
     """
+    if author is not None and len(author) > LONGEST_AUTHOR:
+        raise Mistaken([f"--author: must be a name of at most {LONGEST_AUTHOR} characters"])
     now = utc_now()
     given = {"duration_seconds": duration, "ends_at": until, "starts_at": begins, "reason": reason}
     body = {key: value for key, value in given.items() if value is not None} | {"matchers": matchers}
@@ -83,6 +86,9 @@ def add(
     with open_engine(load_own(config_path(ctx))) as engine, Session(engine) as session, session.begin():
         silence_id = silences.add(session, wanted)
         found = silences.one(session, silence_id, now)
+        is_known = silences.fits_any(session, wanted.matchers)
+    if not is_known:
+        click.echo("! It fits no pipeline that is known now; `GET /api/pipelines` has their names.", err=True)
     if as_json:
         print_json(found or {})
         return
@@ -125,7 +131,9 @@ def end(ctx: click.Context, silence_id: int) -> None:
 
 def _mistaken(mistakes: Mistakes) -> Mistaken:
     told = [f"{_option(path)}: {words}" if path else words for path, words in mistakes]
-    return Mistaken([line.replace("duration_seconds", "--for").replace("ends_at", "--until") for line in told])
+    for key, option in _OPTIONS.items():
+        told = [line.replace(key, option) for line in told]
+    return Mistaken(told)
 
 
 def _option(path: str) -> str:

@@ -100,7 +100,8 @@ def headline(seen: Glance) -> str:
     active = [row for row in seen.sources if row["is_active"]]
     stale = sum(bool(row["is_stale"]) for row in active)
     parked = sum(each.receipts for each in seen.parked)
-    deaf = sum(each.state != "on" for each in seen.receivers)
+    deaf = sum(each.state in {"off", "closed"} for each in seen.receivers)
+    failing = sum(each.state == "failing" for each in seen.receivers)
     scheduler = any(process.kind == "scheduler" and process.is_alive for process in seen.processes)
     parts = [
         "" if scheduler else "no scheduler runs",
@@ -109,6 +110,7 @@ def headline(seen: Glance) -> str:
         f"{_of(parked, 'webhook')} parked" if parked else "",
         f"{_of(len(seen.backfills), 'backfill')} under way" if seen.backfills else "",
         f"{_of(deaf, 'receiver')} switched off" if deaf else "",
+        f"{_of(failing, 'receiver')} failing" if failing else "",
     ]
     return "; ".join(part for part in parts if part)
 

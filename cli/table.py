@@ -1,6 +1,7 @@
 """Rows for people on a terminal as a table, for programs as lines with tabs or as JSON."""
 
 import json
+import re
 import shutil
 import sys
 import textwrap
@@ -15,6 +16,7 @@ REMARK = "remark"
 NARROW = 110
 _GAP = "  "
 _INDENT = "    "
+_UNSAFE = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def is_terminal() -> bool:
@@ -55,7 +57,12 @@ def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]], *, width:
 
 def print_json(value: Mapping[str, object] | Sequence[object]) -> None:
     """One JSON document."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+    print_written(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def print_written(document: str) -> None:
+    """A document that is JSON already; what could command the terminal or turn its text around is escaped in it."""
+    click.echo(_UNSAFE.sub(lambda found: json.dumps(found.group())[1:-1], document))
 
 
 def age(instant: datetime | None, now: datetime) -> str:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 import migrations
 from alerts import RECEIVERS, by_time
-from alerts.deliver import deliver_pending
+from alerts.deliver import Deliverer
 from alerts.plan import catch_up
 from alerts.rule_book import RuleBook
 from collectors import COLLECTORS
@@ -61,6 +61,7 @@ class Scheduler:
         self._stop = threading.Event()
         self._use(config)
         self._is_changed = threading.Event()
+        self._deliverer = Deliverer(engine, stop=self._stop)
         self._pool = ThreadPoolExecutor(config.scheduler.workers, thread_name_prefix="poll")
         self._polling: set[Future[None]] = set()
         self._lanes = Lanes(engine, self._identity.id)
@@ -170,6 +171,7 @@ class Scheduler:
         for running in (self._ticking, self._alerting):
             if not running.acquire(timeout=max(0.0, deadline - time.monotonic())):
                 log.warning("a job did not end in time and is abandoned")
+        self._deliverer.finish(max(0.0, deadline - time.monotonic()))
         for poll in list(self._polling):
             if not poll.done():
                 _wait(poll, deadline)
@@ -213,9 +215,12 @@ class Scheduler:
                 limit_waiting(session)
                 rules = self._rule_book.read(session)
             receivers = self._rule_book.receivers()
-            catch_up(self._engine, rules, utc_now())
-            by_time.act(self._engine, rules, utc_now())
-            deliver_pending(self._engine, receivers, rules, utc_now(), stop=self._stop)
+            try:
+                catch_up(self._engine, rules, utc_now())
+                by_time.act(self._engine, rules, utc_now())
+            finally:
+                # What is planned goes out, whatever is wrong with planning more.
+                self._deliverer.begin(receivers, rules, utc_now())
 
     def _discover(self) -> None:
         self._discoverer.find_sources()

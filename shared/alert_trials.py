@@ -10,9 +10,15 @@ from sqlalchemy.orm import Session
 _IS_RECEIVER = text("SELECT EXISTS (SELECT FROM receivers WHERE name = :receiver)")
 
 # Who asks again while one waits gets that one: a receiver that is down is not to find a hundred trials when it is back.
+# It is tried at once, because whoever asks has just changed something; one on its way keeps its lease.
 _WAITING = text("""
-    SELECT id FROM deliveries WHERE receiver = :receiver AND kind = 'test' AND state IN ('pending', 'sending')
-    ORDER BY id LIMIT 1
+    UPDATE deliveries
+    SET next_try_at = CASE WHEN state = 'pending' THEN least(next_try_at, :now) ELSE next_try_at END
+    WHERE id = (
+        SELECT id FROM deliveries WHERE receiver = :receiver AND kind = 'test' AND state IN ('pending', 'sending')
+        ORDER BY id LIMIT 1
+    )
+    RETURNING id
 """)
 
 _PLAN = text("""
@@ -20,15 +26,26 @@ _PLAN = text("""
     VALUES (:receiver, 'test', 'test:' || gen_random_uuid(), :message, :now, :now) RETURNING id
 """).bindparams(bindparam("message", type_=JSONB))
 
+# Only what was tried and refused: the rest is due when it is planned for.
+_HURRY = text("""
+    UPDATE deliveries SET next_try_at = :now
+    WHERE receiver = :receiver AND state = 'pending' AND tries > 0 AND next_try_at > :now
+""")
+
 
 def is_receiver(session: Session, name: str) -> bool:
     """Whether the file or the API names a receiver so."""
     return bool(session.scalar(_IS_RECEIVER, {"receiver": name}))
 
 
+def hurry(session: Session, receiver: str, now: datetime) -> None:
+    """Have what waits for another try tried now: somebody has mended what was in its way."""
+    session.execute(_HURRY, {"receiver": receiver, "now": now})
+
+
 def plan_trial(session: Session, receiver: str, message: Mapping[str, object], now: datetime) -> int:
-    """Plan a trial for the scheduler to send, and return the delivery's id; one that waits already is the same."""
-    waiting = session.scalar(_WAITING, {"receiver": receiver})
+    """Plan a trial for the scheduler to send, and return the delivery's id; one that waits already is tried now."""
+    waiting = session.scalar(_WAITING, {"receiver": receiver, "now": now})
     if waiting is not None:
         return int(waiting)
     return int(session.execute(_PLAN, {"receiver": receiver, "message": dict(message), "now": now}).scalar_one())

@@ -553,10 +553,10 @@ class Telling(Base):
 
     `told` and `told_version` are as of the last message it took; NULL means nothing yet. `wanted_at` is since when
     there may be news for it, NULL when there is none; `wants` are the kinds its routes tell, `route` the one that asked
-    last, at `wanted_pos` of the log. `due_at` is when it is looked at next: after the group's wait, or when what holds
-    it (`held`, in words) ends. `news_at` is the finish of the build that was news. `is_reminder`: to be told although
-    nothing changed. `repeat_at` is when it is next said that it still fails. `is_tried`: a message about it was begun,
-    and nobody knows whether it arrived.
+    last, at `wanted_pos` of the log, `asked_by` all that ever did. `due_at` is when it is looked at next: after the
+    group's wait, or when what holds it (`held`, in words) ends. `news_at` is the finish of the build that was news.
+    `is_reminder`: to be told although nothing changed. `repeat_at` is when it is next said that it still fails.
+    `is_tried`: a message about it was begun, and nobody knows whether it arrived.
     """
 
     __tablename__ = "tellings"
@@ -578,6 +578,7 @@ class Telling(Base):
     wanted_at: Mapped[datetime | None]
     wanted_pos: Mapped[int | None]
     wants: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    asked_by: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     news_at: Mapped[datetime | None]
     due_at: Mapped[datetime | None]
     why: Mapped[str | None]

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from shared.config.fields import Instant, Seconds, Settings
 from shared.config.mistakes import Mistakes
@@ -11,7 +11,7 @@ from shared.config.routes import Matchers
 from shared.rows import Row
 from shared.silences import LONGEST, NewSilence, State, written
 
-Reason = Annotated[str, Field(min_length=1, max_length=500)]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 _LONGEST_SECONDS = LONGEST.total_seconds()
 _FARTHEST = timedelta(days=366)
 

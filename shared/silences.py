@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.alert_rules import count_up
-from shared.config.routes import Matchers
+from shared.config.routes import Matchers, Subject
 from shared.rows import Row, rows
 
 LONGEST = timedelta(days=90)
@@ -71,6 +71,24 @@ _LIST = f"""
 _UNSETTLED = """
     SELECT id, matchers, reason, author, starts_at, ends_at FROM silences WHERE settled_at IS NULL ORDER BY id
 """
+
+# Every pipeline once, by the names that the planner matches.
+_PIPELINES = """
+    SELECT i.provider, i.name AS instance, j.key AS project, j.team, r.name AS repository, p.name AS pipeline
+    FROM pipelines p JOIN instances i ON i.id = p.instance_id JOIN projects j ON j.id = p.project_id
+    LEFT JOIN repositories r ON r.id = p.repository_id
+"""
+
+
+def fits_any(session: Session, matchers: Matchers) -> bool:
+    """Whether a pipeline that is known now fits, on whichever branch; most names are mistyped at night."""
+    whole = matchers.model_copy(update={"branch": ()})
+    known = (Subject(branch=None, is_default_branch=False, **row) for row in _pipelines(session))
+    return any(whole.mismatch(subject) is None for subject in known)
+
+
+def _pipelines(session: Session) -> list[dict[str, Any]]:
+    return [dict(row) for row in rows(session, _PIPELINES)]
 
 
 def add(session: Session, silence: NewSilence) -> int:

@@ -12,7 +12,7 @@ import orjson
 from pydantic import Field, SecretStr, field_validator
 
 from alerts.message import one_line
-from alerts.notice import Notice, Tone
+from alerts.notice import Notice
 from alerts.receiver import OpenableSettings, Reference
 from alerts.receivers.endpoint import is_endpoint, retry_after
 from alerts.receivers.post import Answer
@@ -172,9 +172,8 @@ class SlackBotReceiver:
                 return False
             if edited.error not in _UNEDITABLE:
                 judge(edited, self.clock())
-        below: dict[str, Any] = {"channel": thread["channel"], "thread_ts": thread["ts"]}
-        if notice.board is not None and notice.board.tone is notice.tone is Tone.GOOD:
-            below["reply_broadcast"] = True  # that all is well again concerns whoever saw the first message
+        # Not into the channel as well: of a hundred old breaks fixed at once it would hear a hundred times.
+        below = {"channel": thread["channel"], "thread_ts": thread["ts"]}
         said = self._say("chat.postMessage", notice, below, ends_at, is_repeat=is_repeat)
         if said.error in _UNANSWERABLE:
             return False

@@ -17,8 +17,8 @@ ZERO = sa.text("0")
 # What was sent so far is what the receivers were last told; of an incident that is over by now nothing is left to tell.
 # What still waits is sent as it was planned.
 TOLD_SO_FAR = """
-    INSERT INTO tellings (receiver, incident_id, route, told, told_version, told_failures, told_at)
-    SELECT DISTINCT ON (d.receiver, i.id) d.receiver, i.id, 'default',
+    INSERT INTO tellings (receiver, incident_id, route, asked_by, told, told_version, told_failures, told_at)
+    SELECT DISTINCT ON (d.receiver, i.id) d.receiver, i.id, 'default', ARRAY['default'],
            CASE d.kind WHEN 'flapping' THEN 'flapping' ELSE 'broken' END, i.version, i.failures, d.created_at
     FROM incidents i JOIN deliveries d ON d.incident_id = i.id AND d.kind IN ('broke', 'flapping')
     WHERE i.fixed_at IS NULL AND d.state IN ('pending', 'sending', 'sent')
@@ -183,6 +183,7 @@ def _tellings() -> None:
         sa.Column("wanted_at", INSTANT, nullable=True),
         sa.Column("wanted_pos", sa.BigInteger(), nullable=True),
         sa.Column("wants", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("asked_by", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("news_at", INSTANT, nullable=True),
         sa.Column("due_at", INSTANT, nullable=True),
         sa.Column("why", sa.Text(), nullable=True),

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Container, Iterable, Mapping, Sequence
+from math import isfinite
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -91,7 +92,9 @@ def words(detail: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "value_error":
         return str(context["error"])
     if wanted := _bound(kind, context) or _TYPES.get(kind.split("_", 1)[0]):
-        return f"must be {wanted}, not {_shown(detail['input'])}"
+        given = detail["input"]
+        is_duration = any(isinstance(bound, float) for bound in context.values())
+        return f"must be {wanted}, not {_shown(_duration(given) if is_duration else given)}"
     return redact(detail["msg"])
 
 
@@ -112,7 +115,17 @@ def _missing(key: str, model: type[BaseModel]) -> str:
 
 
 def _bound(kind: str, context: Mapping[str, Any]) -> str | None:
-    return _BOUNDS[kind].format_map(context) if kind in _BOUNDS else None
+    if kind not in _BOUNDS:
+        return None
+    return _BOUNDS[kind].format_map({name: _duration(value) for name, value in context.items()})
+
+
+def _duration(bound: object) -> object:
+    """A bound as it would be written: what is no whole number is a duration, whose unit nobody should have to count."""
+    if not isinstance(bound, float) or not isfinite(bound):
+        return bound
+    units = (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1))
+    return next((f"{bound / size:.0f}{unit}" for unit, size in units if bound and bound % size == 0), f"{bound:g}s")
 
 
 def _shown(value: object) -> str:

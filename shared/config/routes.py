@@ -128,7 +128,7 @@ class RouteSettings(Matchers):
     )
     quiet_hours: QuietHours | None = Field(None, description="hours in which nothing is sent")
     repeat_every: Seconds | None = Field(
-        None, ge=60, le=30 * 86_400, description="tell again so often while it is broken"
+        None, ge=60.0, le=30 * 86_400.0, description="tell again so often while it is broken"
     )
     every_transition: bool = Field(
         False, description="one message for each change of a build's status, ungrouped: the raw feed"

@@ -62,6 +62,8 @@ def configure(level: str, format: Format, process: str, stream: TextIO | None = 
     root.setLevel(level.upper())
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    # It warns at every tick of a job that still runs, twice a second while a receiver hangs; a job that fails is told.
+    logging.getLogger("apscheduler").setLevel(max(logging.ERROR, root.level))
     logging.captureWarnings(capture=True)
     _configure_structlog()
     sys.excepthook = _log_crash

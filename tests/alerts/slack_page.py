@@ -62,10 +62,9 @@ def _conversation(first: Message, replies: Sequence[Message]) -> str:
 
 def _message(message: Message, size: str = "") -> str:
     edited = ' <span class="aside">(edited)</span>' if message.earlier else ""
-    sent = ' <span class="aside">also sent to the channel</span>' if message.is_broadcast else ""
     return (
         f'<div class="message {size}"><div class="avatar">BO</div><div class="body"><span class="by">Build Observatory'
-        f'</span><span class="app">APP</span><span class="at">{message.at:%H:%M}</span>{sent}{edited}'
+        f'</span><span class="app">APP</span><span class="at">{message.at:%H:%M}</span>{edited}'
         f"{_payload(message.payload)}</div></div>"
     )
 
@@ -159,7 +158,7 @@ def a_thread_that_turned_green() -> list[Message]:
         a_notice("fixed", pipeline="deploy", fixed_at=NOON + minutes(34), **facts),
     ]
     below = [
-        _posted(reply, NOON + minutes(18 * number), number + 1, thread=red.ts, is_broadcast=number == len(replies))
+        _posted(reply, NOON + minutes(18 * number), number + 1, thread=red.ts)
         for number, reply in enumerate(replies, 1)
     ]
     return [replace(red, payload=green, earlier=(red.payload,)), *below]

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
@@ -9,12 +10,13 @@ from sqlalchemy import Engine, event, text
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
-from alerts.deliver import LONGEST_WAIT_SECONDS, Delivered, back_off
+from alerts.deliver import LONGEST_WAIT_SECONDS, Delivered, Deliverer, back_off
 from alerts.message import to_row
 from alerts.notice import Notice, NoticeKind, Tone
 from alerts.planned import Planned, plan_all
 from shared.errors import ReceiverGone, Rejected, RetryLater
 from tests.alerts.channel import NOW, Channel, Ear, settings
+from tests.alerts.crew import wait_for
 from tests.alerts.messages import a_message
 from tests.factories import NOON
 
@@ -192,6 +194,20 @@ def test_a_receiver_that_is_gone_is_switched_off_and_hears_all_of_it_once_its_se
     assert ops.titles == ["2 pipelines broke"]
     assert channel.rows("SELECT off_since, off_reason FROM receiver_states") == [(None, None)]
     assert channel.rows("SELECT ended_at IS NOT NULL FROM outages") == [(True,)]
+
+
+def test_what_was_planned_for_a_receiver_that_is_gone_waits_until_it_is_back(channel: Channel, ops: Ear) -> None:
+    channel.route("feed", every_transition=True, status=["failed"])
+    ops.say(ReceiverGone("token_revoked"))
+    channel.finish("failed", 1)
+    assert channel.deliver() == Delivered(postponed=1)
+    assert channel.deliver() == Delivered()
+    channel.set(group_wait=1)
+
+    assert channel.deliver() == Delivered(sent=1)
+
+    assert [heard.notice.title for heard in ops.heard] == ["acme/web ci failed on main"]
+    assert channel.rows("SELECT outcome FROM routings") == [("told",)]
 
 
 def test_a_trial_reaches_a_receiver_that_is_off_and_switches_it_on(channel: Channel, ops: Ear) -> None:
@@ -470,6 +486,32 @@ def test_two_workers_have_one_message_at_a_time_on_its_way(channel: Channel, ops
     assert channel.deliver() == Delivered(sent=1)
 
     assert others == [Delivered()]
+
+
+def test_a_receiver_that_hangs_holds_up_neither_the_next_call_nor_the_others(channel: Channel, ops: Ear) -> None:
+    goes_on = Event()
+    ops.before = goes_on.wait
+    calm = Ear()
+    channel.receivers["calm"] = calm
+    channel.set("calm")
+    deliverer = Deliverer(channel.engine)
+
+    def has_heard(count: int) -> bool:
+        channel.now += timedelta(seconds=1)
+        deliverer.begin(channel.receivers, channel.rules, channel.now)
+        return len(calm.heard) == count
+
+    try:
+        channel.finish("failed", 1)
+        wait_for(lambda: has_heard(1), 20)
+        channel.finish("succeeded", 2)
+        wait_for(lambda: has_heard(2), 20)
+        assert ops.titles == []
+    finally:
+        goes_on.set()
+
+    deliverer.finish()
+    assert ops.titles == ["acme/web ci broke on main", "acme/web ci is fixed on main"]
 
 
 def test_news_that_comes_while_a_message_is_sent_is_told_next(channel: Channel, ops: Ear) -> None:

@@ -59,7 +59,7 @@ def test_a_storm_is_one_message_that_turns_green_when_the_last_of_it_is_fixed(
         "acme/web two is fixed on main",
     ]
     assert [each.thread for each in (storm, first_fix, second_fix)] == [None, storm.ts, storm.ts]
-    assert [each.is_broadcast for each in (first_fix, second_fix)] == [False, True]
+    assert [each.is_broadcast for each in (first_fix, second_fix)] == [False, False]
 
 
 def test_a_lone_incident_is_its_own_conversation(channel: Channel, slack: SlackBotStand) -> None:

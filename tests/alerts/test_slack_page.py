@@ -37,7 +37,7 @@ def test_a_conversation_shows_its_replies_below_a_message_that_turned_green() ->
 
     assert "background:#c62828" not in html
     assert re.search(
-        r"\(edited\).*2 pipelines are fixed.*2 replies.*also sent to the channel", words_of(html), re.DOTALL
+        r"\(edited\).*2 pipelines are fixed.*2 replies.*deploy is fixed on main", words_of(html), re.DOTALL
     )
 
 

@@ -163,9 +163,38 @@ def test_asking_again_while_a_trial_waits_is_the_same_trial(
     assert first["id"] == second["id"] != third["id"]
 
 
+def test_whoever_asks_again_has_the_trial_tried_now_and_one_on_its_way_is_left_alone(
+    world: World, client: FlaskClient, authorized: dict[str, str]
+) -> None:
+    due = "SELECT next_try_at <= clock_timestamp() FROM deliveries"
+    client.post("/api/receivers/slack/test", headers=authorized)
+
+    world.run("UPDATE deliveries SET tries = 8, next_try_at = clock_timestamp() + interval '1 hour'")
+    client.post("/api/receivers/slack/test", headers=authorized)
+    is_tried_now = world.ask(due)
+    world.run("UPDATE deliveries SET state = 'sending', next_try_at = clock_timestamp() + interval '1 hour'")
+    client.post("/api/receivers/slack/test", headers=authorized)
+
+    assert (is_tried_now, world.ask(due)) == (True, False)
+
+
 def test_only_a_key_for_the_configuration_may_send_a_trial(world: World, authorized: dict[str, str]) -> None:
     client = serve(world.engine)
     reader = {"Authorization": f"Bearer {world.key(Scope.READ)}"}
 
     assert client.post("/api/receivers/slack/test", headers=reader).status_code == 403
     assert client.post("/api/receivers/pager/test", headers=authorized).status_code == 404
+
+
+def test_without_a_key_nobody_reads_what_receivers_answered_even_where_reading_is_free(world: World) -> None:
+    refused = a_delivery(world.engine, state="dead", last_error="550 <ada@example.com>: no such user")
+    trouble = a_delivery(world.engine, kind="operations", key="operations:1")
+    anyone, reader = serve(world.engine, host="0.0.0.0", public_read=True), world.key(Scope.READ, name="reader")
+    headers = {"Authorization": f"Bearer {reader}"}
+
+    seen = [anyone.get(path) for path in ("/api/deliveries", f"/api/deliveries/{refused}")]
+
+    assert [answer.status_code for answer in seen] == [200, 200]
+    assert not any("ada@example.com" in answer.text for answer in seen)
+    assert anyone.get(f"/api/deliveries/{trouble}").status_code == 401
+    assert "ada@example.com" in anyone.get(f"/api/deliveries/{refused}", headers=headers).text

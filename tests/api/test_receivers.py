@@ -1,5 +1,6 @@
 """Receivers by API: the keys of the file, of secrets only variables meant for it, and how each stands."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from api.rule_shapes import ReceiverSchema
 from shared.alert_rules import sync_rules
 from shared.config.settings import Config
 from shared.keys import Scope
-from tests.api.serving import World
+from tests.api.serving import World, serve
+from tests.told import a_delivery
 
 VARIABLE = "OBSERVATORY_RECEIVER_TEAM"
 TEAM = {"kind": "slack", "webhook_url_env": VARIABLE, "group_interval": "10m"}
@@ -158,3 +160,30 @@ def test_only_a_key_for_it_changes_receivers(world: World, client: FlaskClient) 
 
     assert client.put("/api/receivers/team", json=TEAM, headers=reader).status_code == 403
     assert client.delete("/api/receivers/team", headers=reader).status_code == 403
+
+
+def test_whoever_mends_a_receiver_has_what_waits_for_it_tried_now(
+    world: World, client: FlaskClient, headers: dict[str, str]
+) -> None:
+    client.put("/api/receivers/team", json=TEAM, headers=headers)
+    later = datetime.now(UTC) + timedelta(hours=1)
+    tried = a_delivery(world.engine, receiver="team", state="pending", tries=8, next_try_at=later)
+    a_delivery(world.engine, receiver="team", state="pending", tries=0, next_try_at=later)
+
+    client.put("/api/receivers/team", json=TEAM | {"digest": "never"}, headers=headers)
+
+    due = "SELECT array_agg(id) FROM deliveries WHERE next_try_at <= clock_timestamp()"
+    assert world.ask(due) == [tried]
+
+
+def test_how_people_are_reached_is_nobodys_who_has_no_key_even_where_reading_is_free(world: World) -> None:
+    with Session(world.engine) as session, session.begin():
+        sync_rules(session, FILE)
+    anyone, reader = serve(world.engine, host="0.0.0.0", public_read=True), world.key(Scope.READ, name="reader")
+
+    refused = [anyone.get(path) for path in ("/api/receivers", "/api/receivers/ops")]
+    shown = anyone.get("/api/receivers/ops", headers={"Authorization": f"Bearer {reader}"})
+
+    assert [answer.status_code for answer in refused] == [401, 401]
+    assert "a key with the scope read" in refused[0].get_json()["detail"]
+    assert shown.get_json()["webhook_url_env"] == "SLACK_WEBHOOK_URL"

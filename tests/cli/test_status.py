@@ -20,6 +20,7 @@ from shared.config.settings import Config, ProviderSettings
 from shared.recorder import record
 from tests.cli.conftest import Run
 from tests.factories import NOON, a_build
+from tests.told import a_delivery
 
 PROVIDER = ProviderSettings(kind="github", name="github.com", base_url="https://api.github.com", watch=("acme/web",))
 
@@ -207,6 +208,22 @@ def test_one_line_says_it_all(troubles: None, database: Engine) -> None:
         "1 source, 1 stale; 1 kind of errors in the last 24 h; 1 webhook parked; 1 backfill under way; "
         "1 receiver switched off"
     )
+
+
+def test_a_receiver_that_does_not_take_its_messages_is_said_so(
+    troubles: None, run: Run, database: Engine, database_url: str
+) -> None:
+    a_delivery(database, receiver="ops", state="pending", tries=3, last_error="mail:25 could not be reached")
+    with database.begin() as connection:
+        connection.execute(text("UPDATE receiver_states SET off_since = NULL, off_reason = NULL"))
+
+    shown = run("status", DATABASE_URL=database_url).output
+    with Session(database) as session:
+        words = headline(look(session, utc_now()))
+
+    remark = "mail:25 could not be reached; after 3 tries it is tried again"
+    assert f"receivers\tops\tslack\tfailing\tnever\t{remark}\n" in shown
+    assert words.endswith("; 1 receiver failing")
 
 
 def test_one_line_says_that_nobody_collects(history: None, database: Engine) -> None:

@@ -1,4 +1,4 @@
-"""A real scheduler that comes back after a silence tells it and its return, and readiness follows its heartbeat."""
+"""A real scheduler that comes back after a silence tells it and its return, and sends what waits whatever is wrong."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,8 +8,13 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
+from alerts.notice import to_row
+from alerts.trial import trial_notice
 from shared import health
+from shared.alert_trials import plan_trial
+from shared.clock import utc_now
 from simulator import Simulator
+from tests.alerts.receivers.webhook import WebhookStand
 from tests.api.serving import serve
 from tests.collectors.test_scheduler import CONFIG, ask, eventually, running
 
@@ -56,3 +61,19 @@ def test_a_scheduler_that_returns_after_a_silence_tells_both(
     assert (before[0], during[0], after[0]) == (False, True, False)
     assert "the last one ended 60" in before[1]
     assert "no scheduler runs, the last one ended" in after[1]
+
+
+def test_what_is_planned_goes_out_although_nothing_more_can_be_planned(
+    database: Engine, database_url: str, simulator: Simulator, tmp_path: Path
+) -> None:
+    with Session(database) as session, session.begin():
+        plan_trial(session, "hook", to_row(trial_notice("hook", "ada", utc_now())), utc_now())
+        session.execute(text("ALTER TABLE outages RENAME TO lost"))
+    config, address = tmp_path / "config.toml", tmp_path / "address"
+    with WebhookStand() as stand:
+        address.write_text(f"http://127.0.0.1:{stand.port}/hooks/{stand.secret}")
+        hook = f'[[receivers]]\nkind = "webhook"\nname = "hook"\nurl_file = "{address}"\n'
+        config.write_text(CONFIG.format(url=simulator.url, watch='["nobody/nothing"]') + hook)
+
+        with running(config, database_url, simulator):
+            assert eventually(lambda: len(stand.taken) == 1)

@@ -171,7 +171,7 @@ class SmtpStand:
     async def handle_DATA(self, server: "_Server", session: Session, envelope: Envelope) -> str:
         habit = self._habits.popleft() if self._habits else None
         refusal = self.answer_at("")
-        if habit is self._hang or habit is self._drip or refusal:
+        if habit in (self._hang, self._drip) or refusal:
             return (await habit(server) if habit else None) or refusal or "421 gone"
         mail = message_from_bytes(envelope.original_content or b"", policy=default)
         self.mails.append(mail)

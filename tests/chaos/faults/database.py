@@ -163,7 +163,7 @@ def no_connections(scene: Scene) -> Iterator[None]:
         while time.monotonic() < until:
             ours.execute("""
                 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                WHERE datname = current_database() AND pid <> pg_backend_pid()""")
+                WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'""")
             answers.append(_ask(scene.stack.port))
             time.sleep(0.3)
         ours.execute(f'ALTER DATABASE "{name}" CONNECTION LIMIT -1'.encode())

@@ -84,7 +84,7 @@ def test_a_route_is_read_with_all_it_says(tmp_path: Path) -> None:
         ("on = ['brok']", {"routes[0].on[0]": "must be one of 'broke', 'still_failing', 'flapping' or 'fixed'"}),
         ("on = []", {"routes[0].on": "must be a list with at least one entry"}),
         ("confirm = 0", {"routes[0].confirm": "must be at least 1"}),
-        ("repeat_every = '5s'", {"routes[0].repeat_every": "must be at least 60"}),
+        ("repeat_every = '5s'", {"routes[0].repeat_every": "must be at least 1m"}),
         ("brnch = 'main'", {"routes[0].brnch": "unknown key; did you mean branch?"}),
         ("branch = ''", {"routes[0].branch[0]": "must be at least one character long"}),
         ('branch = "a\\u0000"', {"routes[0].branch": "must not hold the character NUL"}),

@@ -24,6 +24,7 @@ from shared import alert_rules
 from shared.alert_rules import StoredRule, Table
 from shared.config.mistakes import did_you_mean
 from shared.config.routes import RouteSettings
+from shared.config.settings import unknown_names
 
 log = structlog.get_logger()
 
@@ -74,6 +75,8 @@ def put_route(_: dict[str, Any], body: dict[str, Any], name: str) -> Response:
         alert_rules.lock(session)
         must_not_be_the_files(alert_rules.in_force(session, Table.ROUTES), Table.ROUTES, name)
         _know_receivers(settings, alert_rules.in_force(session, Table.RECEIVERS))
+        if mistakes := unknown_names(settings, *alert_rules.known_names(session)):
+            raise refused(mistakes)
         is_new = alert_rules.put(session, Table.ROUTES, name, alert_rules.written(settings), principal().name)
         shown = _shown(find(alert_rules.in_force(session, Table.ROUTES), Table.ROUTES, name))
     log.info("put route", route=name, receivers=list(settings.receivers), by=principal().name)

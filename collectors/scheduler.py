@@ -27,7 +27,7 @@ from collectors.inbox import Inbox
 from collectors.lanes import Lanes
 from collectors.logs import LogFetcher
 from collectors.poll import Poller
-from shared import health, leases, processes, reloads, sources
+from shared import alert_trials, health, leases, processes, reloads, sources
 from shared.alert_rules import sync_rules
 from shared.clock import utc_now
 from shared.config.settings import Config, load
@@ -155,6 +155,8 @@ class Scheduler:
         with Session(self._engine) as session, session.begin():
             sources.sync(session, config, utc_now())
             sync_rules(session, config)
+            for receiver in config.receivers:
+                alert_trials.hurry(session, receiver.name, utc_now())
         with self._ticking, self._alerting, self._claiming_logs:
             self._discoverer.stop()
             self._logs.stop()

@@ -95,6 +95,10 @@ _NOTE_PROBLEM = text("""
     WHERE name = :name AND origin = :origin AND problem IS DISTINCT FROM :problem
 """)
 
+_KNOWN_NAMES = text("""
+    SELECT ARRAY(SELECT name FROM instances ORDER BY name), ARRAY(SELECT key FROM projects ORDER BY key)
+""")
+
 _STANDING = "SELECT receiver, last_sent_at, off_since, off_reason FROM receiver_states"
 
 
@@ -118,6 +122,12 @@ def in_force(session: Session, table: Table) -> list[StoredRule]:
     problem = ", problem" if table is Table.RECEIVERS else ""
     found = session.execute(text(_IN_FORCE.format(table=table, problem=problem)))
     return [StoredRule(row.name, Origin(row.origin), *row[2:]) for row in found]
+
+
+def known_names(session: Session) -> tuple[list[str], list[str]]:
+    """The installations and the projects there are, by the names that routes match."""
+    instances, projects = session.execute(_KNOWN_NAMES).one()
+    return list(instances), list(projects)
 
 
 def sync_rules(session: Session, config: Config) -> bool:

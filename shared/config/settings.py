@@ -351,15 +351,19 @@ def _unknown_instances(config: Config) -> Mistakes:
                     mistakes.append((f"projects[{index}].{key}[{place}]", words))
     projects = [DEFAULT_PROJECT, *(project.key for project in config.projects)]
     for index, route in enumerate(config.routes):
-        for key, known in (("instance", names), ("project", projects)):
-            for place, pattern in enumerate(getattr(route, key)):
-                if not set("*?[") & set(pattern) and pattern not in known:
-                    words = f"no {_CALLED[key]} is called {pattern}; {did_you_mean(pattern, known)}"
-                    mistakes.append((f"routes[{index}].{key}[{place}]", words))
+        mistakes += [(f"routes[{index}].{path}", words) for path, words in unknown_names(route, names, projects)]
     return mistakes
 
 
-_CALLED = {"instance": "provider", "project": "project"}
+def unknown_names(route: RouteSettings, instances: Iterable[str], projects: Iterable[str]) -> Mistakes:
+    """Patterns of a route that are the plain name of an installation or a project which is not there."""
+    mistakes: Mistakes = []
+    for key, called, known in (("instance", "provider", list(instances)), ("project", "project", list(projects))):
+        for place, pattern in enumerate(getattr(route, key)):
+            if not set("*?[") & set(pattern) and pattern not in known:
+                words = f"no {called} is called {pattern}; {did_you_mean(pattern, known)}"
+                mistakes.append((f"{key}[{place}]", words))
+    return mistakes
 
 
 def project_for(

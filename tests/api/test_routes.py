@@ -132,6 +132,19 @@ def test_what_cannot_be_meant_is_refused(
     assert [route["name"] for route in client.get("/api/routes").get_json()["routes"]] == ["default"]
 
 
+def test_a_route_for_a_project_or_an_installation_that_is_not_there_is_refused(
+    client: FlaskClient, headers: dict[str, str]
+) -> None:
+    body = {"receivers": "ops", "project": ["defalt", "web-*"], "instance": "nowhere"}
+
+    told = mistakes(client.put("/api/routes/web", json=body, headers=headers))
+
+    assert told["project[0]"] == "no project is called defalt; did you mean default?"
+    assert told["instance[0]"].startswith("no provider is called nowhere")
+    assert "project[1]" not in told
+    assert client.get("/api/routes/web").status_code == 404
+
+
 def test_what_stands_in_the_file_is_changed_there(world: World, client: FlaskClient, headers: dict[str, str]) -> None:
     has_file(world.engine, RouteSettings(name="night", receivers=("ops",), confirm=3))
 

@@ -107,5 +107,6 @@ def _hurry(speed: Speed) -> None:
     pace._LONGEST_FAILURE_SECONDS = speed.longest_failure_seconds  # noqa: SLF001 - the same
     deliver.FIRST_WAIT_SECONDS = speed.first_retry_seconds
     deliver.LONGEST_WAIT_SECONDS = speed.longest_retry_seconds
-    defaults = deliver.deliver_pending.__kwdefaults__ or {}
-    deliver.deliver_pending.__kwdefaults__ = defaults | {"lease": timedelta(seconds=speed.message_lease_seconds)}
+    defaults = deliver.Deliverer.__init__.__kwdefaults__ or {}
+    lease = timedelta(seconds=speed.message_lease_seconds)
+    deliver.Deliverer.__init__.__kwdefaults__ = defaults | {"lease": lease}

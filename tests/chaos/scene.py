@@ -149,8 +149,15 @@ class Scene:
         if self.lost() or oracle.outcome(self.database).keys() != self.truth().keys():
             return False
         at = oracle.head(self.database)
+        # The planner reads the log as well, and writes of incidents into it.
+        if any(row.pos < at for row in self.rows("SELECT pos FROM cursors WHERE name = 'alerts'")):
+            return False
+        return self.is_read_to(at) and not oracle.violations(self.database)
+
+    def is_read_to(self, at: int) -> bool:
+        """Whether everybody who reads the log meanwhile has come to a position."""
         readers = [self.tailer.seen] + ([self.follower.seen] if self.follower else [])
-        return all(seen and seen[-1] >= at for seen in readers) and not oracle.violations(self.database)
+        return all(seen and seen[-1] >= at for seen in readers)
 
 
 def watched_ids(simulator: Simulator) -> tuple[int, ...]:

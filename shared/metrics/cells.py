@@ -1,0 +1,52 @@
+"""What the codes of `metric_cells` mean, and which cells make up a window of time. Pure."""
+
+from enum import IntEnum
+
+from shared.status import CancelReason, Status
+
+
+class CellScope(IntEnum):
+    """Whose builds a cell counts; `scope_id` is 0 for everything, else the row's id."""
+
+    EVERYTHING = 0
+    INSTANCE = 1
+    PROJECT = 2
+    REPOSITORY = 3
+    PIPELINE = 4
+
+
+class Grain(IntEnum):
+    """How much time a cell covers, by its builds' `queued_at`, in UTC; `EVER` starts at `-infinity`."""
+
+    HOUR = 0
+    DAY = 1
+    EVER = 2
+
+
+class BranchClass(IntEnum):
+    """Which of a pipeline's branches: the default one, any other, or that the build names none."""
+
+    NONE = 0
+    DEFAULT = 1
+    OTHER = 2
+
+
+STATUS_CODE = {status: status.rank for status in Status}
+
+REASON_CODE: dict[CancelReason | None, int] = {
+    None: 0,
+    CancelReason.SUPERSEDED: 1,
+    CancelReason.PERSON: 2,
+    CancelReason.TIMEOUT: 3,
+}
+
+_STATUS_CASES = " ".join(f"WHEN '{status}' THEN {code}" for status, code in STATUS_CODE.items())
+_REASON_CASES = " ".join(f"WHEN '{reason}' THEN {code}" for reason, code in REASON_CODE.items() if reason)
+
+STATUS_SQL = f"CASE {{status}} {_STATUS_CASES} END"
+REASON_SQL = f"CASE {{reason}} {_REASON_CASES} ELSE 0 END"
+CLASS_SQL = (
+    f"CASE WHEN {{branch}} IS NULL THEN {BranchClass.NONE:d} "
+    f"WHEN {{branch}} = {{default_branch}} THEN {BranchClass.DEFAULT:d} ELSE {BranchClass.OTHER:d} END"
+)
+"""The codes as SQL, to be formatted with the columns' names."""

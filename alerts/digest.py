@@ -1,4 +1,4 @@
-"""What a digest says: what broke, what is still broken and since when, what was not told and why; pure.
+"""What a digest says: what broke, what is still broken and since when, what was not told and why, rankings; pure.
 
 It comes at an hour of the receiver's own and sums up everything since the one before, on any branch.
 """
@@ -62,6 +62,14 @@ class Untold:
     reason: str
     count: int
     examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranked:
+    """A list of pipelines that stands below the incidents; the title counts its lines as so many `words`."""
+
+    words: str
+    section: Section
 
 
 def last_slot(settings: ReceiverSettings, now: datetime) -> datetime | None:
@@ -131,6 +139,7 @@ def compose(
     untold: Sequence[Untold],
     now: datetime,
     *,
+    rankings: Sequence[Ranked] = (),
     is_cut: bool = False,
 ) -> Notice | None:
     """The digest; None where there is nothing to say. Of what is still broken the oldest comes first.
@@ -146,7 +155,8 @@ def compose(
         key=lambda each: (not each.subject.is_default_branch, each.opened_at, each.id),
     )
     hidden = sum(each.count for each in untold)
-    parts = ((len(broke), "broke"), (len(broken), "still broken"), (hidden, "not told"))
+    ranked = ((len(each.section.lines), each.words) for each in rankings)
+    parts = ((len(broke), "broke"), (len(broken), "still broken"), (hidden, "not told"), *ranked)
     if not any(count for count, _ in parts):
         return None
     zone = settings.timezone
@@ -154,6 +164,7 @@ def compose(
         _section("Broke", [_broke_line(each, zone) for each in broke]),
         _section("Still broken", [_broken_line(each, now, zone) for each in broken]),
         _section("Not told, and why", [_untold_line(each) for each in untold]),
+        *(each.section for each in rankings),
     )
     return Notice(
         kind=NoticeKind.DIGEST,

@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from alerts.digest import Period, Reach, compose, due_period, last_slot
+from alerts.digest_rankings import read_rankings
 from alerts.digest_read import read_material
 from alerts.planned import Planned, plan_all
 from alerts.rules import Rules
@@ -77,7 +78,10 @@ def _plan_one(session: Session, rules: Rules, settings: ReceiverSettings, period
     plan_by_values(session)
     reach = Reach.of(rules.routes.values(), settings.name)
     material = read_material(session, settings.name, reach, period)
-    notice = compose(settings, period, material.incidents, material.untold, now, is_cut=material.is_cut)
+    rankings = read_rankings(session, reach, period, settings.timezone)
+    notice = compose(
+        settings, period, material.incidents, material.untold, now, rankings=rankings, is_cut=material.is_cut
+    )
     if notice is None:
         log.info("nothing to digest", receiver=settings.name)
         return

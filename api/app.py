@@ -8,7 +8,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from api import (
     auth,
     backtest,
+    badges,
     builds,
+    cctray,
     changes,
     decisions,
     deliveries,
@@ -45,11 +47,14 @@ SETTINGS = {
     "OPENAPI_VERSION": "3.1.0",
     "COMPRESS_MIMETYPES": [
         "application/json",
+        "application/xml",
         "application/problem+json",
+        "application/jsonl",
         "application/openmetrics-text",
         "text/plain",
         "text/html",
         "text/css",
+        "text/csv",
         "text/javascript",
         "image/svg+xml",
     ],
@@ -60,6 +65,8 @@ SETTINGS = {
 
 BLUEPRINTS = (
     builds.blueprint,
+    badges.blueprint,
+    cctray.blueprint,
     changes.blueprint,
     incidents.blueprint,
     routes.blueprint,
@@ -71,6 +78,7 @@ BLUEPRINTS = (
     logs.blueprint,
     pipelines.blueprint,
     metrics.blueprint,
+    metrics.analytics,
     sources.blueprint,
     session.blueprint,
     health.blueprint,

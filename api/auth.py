@@ -1,5 +1,6 @@
 """The gate every request passes: host, origin, principal, permission; deny by default."""
 
+import base64
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -99,7 +100,9 @@ def _pass_gate() -> None:
         return  # and no look at the database: /livez answers without one
     # Looked up before the permission, so that a wrong key is told so even where none is needed.
     is_local = not is_published(server)
-    g.principal = identify() or anonymous(is_reading_free=server.public_read or is_local, are_logs_free=is_local)
+    g.principal = identify() or anonymous(
+        is_reading_free=server.public_read or is_local, are_logs_free=is_local, are_badges_free=server.public_badges
+    )
     if permission is None or not g.principal.may(permission):
         raise _refusal(g.principal, permission)
 
@@ -111,14 +114,30 @@ def identify() -> Principal | None:
     """
     header = request.headers.get("Authorization")
     if header is not None:
-        scheme, _, presented = header.partition(" ")
-        key = authenticate_key(presented.strip()) if scheme.lower() == "bearer" else None
+        presented = _presented(header)
+        key = authenticate_key(presented) if presented is not None else None
         if key is None or key.is_session:
             raise _unauthorized("The key presented is not valid: malformed, unknown, revoked or expired.")
         return holder_of(key)
     cookie = request.cookies.get(COOKIE)
     key = authenticate_key(cookie) if cookie else None
     return holder_of(key) if key is not None and key.is_session else None
+
+
+def _presented(header: str) -> str | None:
+    """What stands for the key in `Authorization`: a bearer token, or the password of those who can send no other.
+
+    Browsers are never asked for a password, and what changes something is bound to its origin besides.
+    """
+    scheme, _, rest = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return rest.strip()
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return base64.b64decode(rest, validate=True).decode("ascii").partition(":")[2]
+    except ValueError:
+        return None
 
 
 def _refusal(caller: Principal, permission: Permission | None) -> Problem:

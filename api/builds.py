@@ -1,6 +1,7 @@
 """`/api/builds`: the list, one build, and what lies under it."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flask import Response
@@ -9,14 +10,16 @@ from sqlalchemy.orm import Session
 from api.answers import answer
 from api.auth import needs
 from api.fresh import staleness
-from api.paging import decode_cursor, split_page
+from api.listing import Listing, Part, Position, keyset
+from api.lists import listed
 from api.parameters import ApiBlueprint
 from api.principal import Permission
 from api.problems import not_found
 from api.schemas import BuildsQuery, JobsQuery, NoQuery, PageQuery, filter_of
 from api.services import read
-from api.shapes import BuildsSchema, EventsSchema, JobsSchema, OneBuildSchema
+from api.shapes import BuildSchema, BuildsSchema, EventSchema, EventsSchema, JobSchema, JobsSchema, OneBuildSchema
 from shared import build_parts, catalog, queries
+from shared.reading import Reading
 from shared.scope import Scope
 
 MOST_CHILDREN = 100
@@ -31,16 +34,19 @@ blueprint = ApiBlueprint("builds", __name__, url_prefix="/api/builds", descripti
 def list_builds(query: dict[str, Any]) -> Response:
     """List builds, newest first.
 
-    Pages neither repeat nor skip a build while new ones arrive. Every filter takes several values, by comma.
+    Pages neither repeat nor skip a build while new ones arrive. Every filter takes several values, by comma. Where few
+    of many builds fit, a page may be short or even empty while `next_cursor` says that there is more: so far was
+    looked. The list ends where `next_cursor` is null.
     """
-    wanted, limit = filter_of(query), query["limit"]
-    after = decode_cursor("builds", (datetime, int), query.get("cursor"))
-    with read() as opened:
-        rows = queries.list_builds(opened.session, wanted, limit=limit + 1, after=after)
-        stale = staleness(opened.session, wanted.scope)
-    page, next_cursor = split_page("builds", rows, limit, ("queued_at", "id"))
-    payload = {"builds": page, "next_cursor": next_cursor} | stale
-    return answer(payload, opened.as_of, next_cursor=next_cursor)
+    wanted = filter_of(query)
+
+    def read_part(opened: Reading, limit: int, after: Position | None) -> Part:
+        page = queries.list_builds(opened.session, wanted, limit=limit, after=after)
+        return Part(page.rows, page.next)
+
+    position = (datetime, int)
+    listing = Listing(name="builds", shape=BuildSchema, position=position, read=read_part, scope=wanted.scope)
+    return listed(listing, query)
 
 
 @blueprint.route("/<id:build_id>")
@@ -67,13 +73,9 @@ def one_build(_: dict[str, Any], build_id: int) -> Response:
 @blueprint.response(200, JobsSchema)
 def list_jobs(query: dict[str, Any], build_id: int) -> Response:
     """List the jobs of a build, attempt by attempt."""
-    limit, after = query["limit"], decode_cursor("jobs", (int, int), query.get("cursor"))
-    with read() as opened:
-        scope = _scope_of(opened.session, build_id)
-        rows = build_parts.jobs(opened.session, build_id, attempt=query.get("attempt"), limit=limit + 1, after=after)
-        stale = staleness(opened.session, scope)
-    page, next_cursor = split_page("jobs", rows, limit, ("attempt", "id"))
-    return answer({"jobs": page, "next_cursor": next_cursor} | stale, opened.as_of, next_cursor=next_cursor)
+    fetch = partial(build_parts.jobs, build_id=build_id, attempt=query.get("attempt"))
+    scope = partial(_scope_of, build_id=build_id)
+    return listed(keyset({"attempt": int, "id": int}, fetch, name="jobs", shape=JobSchema, scope=scope), query)
 
 
 @blueprint.route("/<id:build_id>/events")
@@ -82,13 +84,9 @@ def list_jobs(query: dict[str, Any], build_id: int) -> Response:
 @blueprint.response(200, EventsSchema)
 def list_events(query: dict[str, Any], build_id: int) -> Response:
     """List what happened to a build, in order."""
-    limit, (after,) = query["limit"], decode_cursor("events", (int,), query.get("cursor")) or (0,)
-    with read() as opened:
-        scope = _scope_of(opened.session, build_id)
-        rows = build_parts.build_events(opened.session, build_id, limit=limit + 1, after=after)
-        stale = staleness(opened.session, scope)
-    page, next_cursor = split_page("events", rows, limit, ("pos",))
-    return answer({"events": page, "next_cursor": next_cursor} | stale, opened.as_of, next_cursor=next_cursor)
+    fetch = partial(build_parts.build_events, build_id=build_id)
+    scope = partial(_scope_of, build_id=build_id)
+    return listed(keyset({"pos": int}, fetch, start=0, name="events", shape=EventSchema, scope=scope), query)
 
 
 def _scope_of(session: Session, build_id: int) -> Scope:

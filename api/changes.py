@@ -4,18 +4,22 @@ from typing import Any
 
 from flask import Response
 from marshmallow import fields
+from sqlalchemy.orm import Session
 
 from api.answers import answer
 from api.auth import needs
+from api.exports import exported
 from api.fresh import staleness
+from api.listing import items, whole
 from api.parameters import ApiBlueprint
 from api.principal import Permission
 from api.problems import not_found
-from api.schemas import NoQuery, about
+from api.schemas import FileQuery, about
 from api.services import read
 from api.shapes import CommitSchema, FreshAnswerSchema, flag_field, integer_field, text_field
 from shared.queries import build_objects
 from shared.ranges import changes_of
+from shared.rows import Row
 from shared.scope import Scope
 
 blueprint = ApiBlueprint("changes", __name__, url_prefix="/api/builds", description="What a build built anew")
@@ -35,17 +39,25 @@ class BuildChangesSchema(FreshAnswerSchema):
 
 @blueprint.route("/<id:build_id>/changes")
 @needs(Permission.READ)
-@blueprint.arguments(NoQuery, location="query")
+@blueprint.arguments(FileQuery, location="query")
 @blueprint.response(200, BuildChangesSchema)
-def list_changes(_: dict[str, Any], build_id: int) -> Response:
+def list_changes(query: dict[str, Any], build_id: int) -> Response:
     """List the commits since the last build that succeeded on the same pipeline and branch.
 
     Known where a push told them, and where a branch broke: then the provider is asked to compare the two.
     """
+    listing = whole(lambda session: items(_find(session, build_id), "commits"), name="changes", shape=CommitSchema)
+    if file := exported(listing, query):
+        return file
     with read() as opened:
-        build = build_objects(opened.session, [build_id]).get(build_id)
-        changes = changes_of(opened.session, build_id)
-        if build is None or changes is None:
-            raise not_found("build", build_id)
+        changes = _find(opened.session, build_id)
+        build = build_objects(opened.session, [build_id])[build_id]
         stale = staleness(opened.session, Scope(instance=(str(build["instance"]),)))
     return answer(changes | stale, opened.as_of)
+
+
+def _find(session: Session, build_id: int) -> Row:
+    changes = changes_of(session, build_id)
+    if changes is None:
+        raise not_found("build", build_id)
+    return changes

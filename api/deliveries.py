@@ -1,23 +1,29 @@
 """`/api/deliveries`: messages to receivers and all they tell of; and a trial that the scheduler sends."""
 
+from functools import partial
 from typing import Any
 
 import structlog
 from flask import Response
+from sqlalchemy.orm import Session
 
 from alerts.notice import NoticeKind, to_row
 from alerts.trial import trial_notice
 from api.alert_shapes import (
     DeliveriesQuery,
     DeliveriesSchema,
+    DeliveryItemSchema,
+    DeliverySchema,
     OneDeliverySchema,
     TrialSchema,
     filter_of,
 )
 from api.answers import answer
 from api.auth import is_anyone, must_not_be_anyone, needs, principal
+from api.exports import exported
 from api.fresh import staleness
-from api.paging import decode_cursor, split_page
+from api.listing import keyset
+from api.lists import listed
 from api.parameters import ApiBlueprint
 from api.principal import Permission
 from api.problems import not_found
@@ -43,11 +49,13 @@ def list_deliveries(query: dict[str, Any]) -> Response:
 
     Without a key `public_read` shows all but what receivers answered, which may hold mail addresses and names of hosts.
     """
-    limit, (before,) = query["limit"], decode_cursor("deliveries", (int,), query.get("cursor")) or (None,)
-    with read() as opened:
-        rows = alert_queries.list_deliveries(opened.session, filter_of(query), limit=limit + 1, before=before)
-    page, next_cursor = split_page("deliveries", _readable(rows), limit, ("id",))
-    return answer({"deliveries": page, "next_cursor": next_cursor}, opened.as_of, next_cursor=next_cursor)
+    wanted, is_for_anyone = filter_of(query), is_anyone()
+
+    def fetch(session: Session, *, limit: int, after: int | None) -> list[Row]:
+        found = alert_queries.list_deliveries(session, wanted, limit=limit, before=after)
+        return [_readable(row) for row in found] if is_for_anyone else found
+
+    return listed(keyset({"id": int}, fetch, name="deliveries", shape=DeliverySchema), query)
 
 
 @blueprint.route("/deliveries/<id:delivery_id>")
@@ -59,17 +67,21 @@ def one_delivery(query: dict[str, Any], delivery_id: int) -> Response:
 
     A message of a storm shows 20 lines; all the others are here.
     """
-    limit, (after,) = query["limit"], decode_cursor("delivery items", (int,), query.get("cursor")) or (-1,)
+
+    def scope(session: Session) -> Scope:
+        _find(session, delivery_id)
+        return Scope()
+
+    fetch = partial(alert_queries.delivery_items, delivery_id=delivery_id)
+    listing = keyset({"place": int}, fetch, start=-1, name="delivery items", shape=DeliveryItemSchema, scope=scope)
+    if file := exported(listing, query):
+        return file
     with read() as opened:
-        delivery = alert_queries.delivery(opened.session, delivery_id)
-        if delivery is None:
-            raise not_found("delivery", delivery_id)
-        if delivery["kind"] == NoticeKind.OPERATIONS:
-            must_not_be_anyone()  # its words are those of a receiver that refused
-        rows = alert_queries.delivery_items(opened.session, delivery_id, limit=limit + 1, after=after)
+        delivery = _find(opened.session, delivery_id)
+        page, next_cursor = listing.page(opened, query)
         stale = staleness(opened.session, Scope())
-    page, next_cursor = split_page("delivery items", rows, limit, ("place",))
-    payload = _readable([delivery])[0] | {"items": page, "next_cursor": next_cursor} | stale
+    shown = _readable(delivery) if is_anyone() else delivery
+    payload = shown | {"items": page, "next_cursor": next_cursor} | stale
     lasting = payload | {"items": [_without_age(item) for item in page]}
     return answer(payload, opened.as_of, next_cursor=next_cursor, lasting=lasting)
 
@@ -98,9 +110,18 @@ def request_test(_: dict[str, Any], name: str) -> Response:
     return Response(payload, 202, headers, content_type="application/json")
 
 
-def _readable(rows: list[Row]) -> list[Row]:
-    """The deliveries as this caller may see them."""
-    return [row | {"last_error": None} for row in rows] if is_anyone() else rows
+def _find(session: Session, delivery_id: int) -> Row:
+    delivery = alert_queries.delivery(session, delivery_id)
+    if delivery is None:
+        raise not_found("delivery", delivery_id)
+    if delivery["kind"] == NoticeKind.OPERATIONS:
+        must_not_be_anyone()  # its words are those of a receiver that refused
+    return delivery
+
+
+def _readable(row: Row) -> Row:
+    """A delivery as a caller without a key may see it."""
+    return row | {"last_error": None}
 
 
 def _without_age(item: Row) -> Row:

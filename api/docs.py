@@ -10,6 +10,7 @@ from flask import Flask, Response, redirect, render_template, request, url_for
 from markupsafe import Markup, escape
 
 from api.auth import needs
+from api.file_format import FileFormat
 from api.principal import Permission
 from api.problems import ProblemApi
 from api.services import services
@@ -28,7 +29,7 @@ _SECURITY = {
 }
 
 # What narrows a list comes first, how it is cut into pages last.
-_LAST = ("since", "until", "limit", "cursor")
+_LAST = ("since", "until", "format", "limit", "cursor")
 
 _PARAMETER = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
 
@@ -104,9 +105,19 @@ def _complete(app: Flask, spec: dict[str, Any]) -> dict[str, Any]:
             operation = path[method.lower()]
             operation.get("parameters", []).sort(key=_place)
             operation["operationId"] = rule.endpoint.rpartition(".")[2]
+            _add_files(operation)
             is_public = permission is Permission.PUBLIC
-            operation["security"] = [] if is_public else [{name: [str(permission)]} for name in _SECURITY]
+            scope = Permission.READ if permission is Permission.BADGE else permission
+            operation["security"] = [] if is_public else [{name: [str(scope)]} for name in _SECURITY]
     return spec
+
+
+def _add_files(operation: dict[str, Any]) -> None:
+    """A list that may be had as a file says so, behind what its page looks like."""
+    if any(parameter["name"] == "format" for parameter in operation.get("parameters", [])):
+        forms = (form for form in FileFormat if form is not FileFormat.JSON)
+        content = operation["responses"]["200"]["content"]
+        content |= {form.content_type.partition(";")[0]: {"schema": {"type": "string"}} for form in forms}
 
 
 def _place(parameter: dict[str, Any]) -> int:

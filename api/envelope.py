@@ -53,7 +53,7 @@ def _close(response: Response) -> Response:
         response.headers.setdefault(name, value)  # a log's own policy is stricter
     if services().config.server.base_url.startswith("https://"):
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
-    response.headers["Vary"] = "Authorization, Cookie"
+    response.headers["Vary"] = "Authorization, Cookie, Accept"
     _log_answer(response.status_code)
     return response
 

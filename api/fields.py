@@ -1,7 +1,9 @@
 """Single values of a request: read strictly, refused in words that say what would be accepted."""
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
+from zoneinfo import available_timezones
 
 from marshmallow import ValidationError, fields, validate
 
@@ -9,6 +11,8 @@ from api.paging import BIGGEST_ID
 
 MAX_VALUES = 50
 MAX_TEXT = 500
+
+_zones = cache(available_timezones)  # it walks a folder of hundreds of files
 
 
 class Parsed(fields.Field[Any]):
@@ -89,6 +93,16 @@ class OneOf(Parsed, fields.String):
         if isinstance(value, str) and value in self.words:
             return value
         raise ValidationError(f"must be one of {', '.join(self.words)}")
+
+
+class ZoneName(Parsed, fields.String):
+    """A time zone by its name in the tz database."""
+
+    def parse(self, value: object) -> str:
+        """The name itself."""
+        if isinstance(value, str) and value in _zones():
+            return value
+        raise ValidationError("must be a time zone such as Europe/Berlin or UTC")
 
 
 class Several(fields.List[Any]):

@@ -1,17 +1,14 @@
 """`/livez`, `/readyz`, `/metrics`: alive, ready, and figures for Prometheus."""
 
-import time
 from functools import cache
 from typing import Any
 
 from flask import Response, request
-from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.exposition import choose_encoder
 from sqlalchemy.exc import SQLAlchemyError
 
 import migrations
 from api.auth import needs
-from api.exposition import BuildsCollector, HostCollector
+from api.exposition import exposition
 from api.parameters import ApiBlueprint
 from api.principal import Permission
 from api.schemas import NoQuery
@@ -54,13 +51,9 @@ def readyz(_: dict[str, Any]) -> Response:
 @blueprint.response(200, content_type="text/plain", description="Prometheus text or OpenMetrics, as asked for")
 def metrics(_: dict[str, Any]) -> Response:
     """Show figures of builds, sources, alerts, this process and this host for Prometheus."""
-    registry = CollectorRegistry(auto_describe=False)
+    accept, folder = request.headers.get("Accept", ""), services().config.database.folder
     with read() as opened:
-        registry.register(BuildsCollector(opened.session, services().finished_runs, time.monotonic()))
-        registry.register(HostCollector(services().config.database.folder))
-        ProcessCollector(registry=registry)
-        encode_all, content_type = choose_encoder(request.headers.get("Accept", ""))
-        body = encode_all(registry)
+        body, content_type = exposition(opened.session, accept, folder=folder)
     return Response(body, headers={"Cache-Control": "no-store"}, content_type=content_type)
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from api.log_page import LogChanged, read_page
 from api.peer import Gone, Peer
+from api.portion import Portions
 from api.ring import Ring
 from api.subscriber import LogAccess, Subscriber
 from api.subscription import CloseCode
@@ -175,7 +176,7 @@ class Hub:
                 raise LogChanged
             for entry in entries:
                 ring.append(entry)
-        self._access = LogAccess(ring, self._engine, self._readers, found.epoch)
+        self._access = LogAccess(ring, Portions(ring), self._engine, self._readers, found.epoch)
         log.info("following the log", epoch=str(found.epoch), head=ring.head)
         for subscriber in list(self._subscribers):
             subscriber.move(self._access)

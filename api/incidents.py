@@ -1,6 +1,7 @@
 """`/api/incidents`: what is or was broken, one incident, and what lies under it."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flask import Response
@@ -8,21 +9,26 @@ from sqlalchemy.orm import Session
 
 from api.answers import answer
 from api.auth import needs
+from api.exports import exported
 from api.fresh import staleness
 from api.incident_shapes import (
     IncidentCommitsSchema,
+    IncidentEventSchema,
     IncidentEventsSchema,
+    IncidentSchema,
     IncidentsQuery,
     IncidentsSchema,
     OneIncidentSchema,
     filter_of,
 )
-from api.paging import decode_cursor, split_page
+from api.listing import items, keyset, whole
+from api.lists import listed
 from api.parameters import ApiBlueprint
 from api.principal import Permission
 from api.problems import not_found
-from api.schemas import NoQuery, PageQuery
+from api.schemas import FileQuery, NoQuery, PageQuery
 from api.services import read
+from api.shapes import CommitSchema
 from shared import incident_queries
 from shared.alert_queries import tellings_of
 from shared.rows import Row
@@ -44,12 +50,14 @@ def list_incidents(query: dict[str, Any]) -> Response:
 
     Pages neither repeat nor skip an incident while new ones arrive. Every filter takes several values, by comma.
     """
-    wanted, limit = filter_of(query), query["limit"]
-    after = decode_cursor("incidents", (datetime, int), query.get("cursor"))
+    wanted = filter_of(query)
+    fetch = partial(incident_queries.list_incidents, wanted=wanted)
+    listing = keyset({"opened_at": datetime, "id": int}, fetch, name="incidents", shape=IncidentSchema)
+    if file := exported(listing, query):
+        return file
     with read() as opened:
-        rows = incident_queries.list_incidents(opened.session, wanted, limit=limit + 1, after=after)
+        page, next_cursor = listing.page(opened, query)
         stale = staleness(opened.session, wanted.scope)
-    page, next_cursor = split_page("incidents", rows, limit, ("opened_at", "id"))
     payload = {"incidents": page, "next_cursor": next_cursor} | stale
     lasting = payload | {"incidents": [_without_age(row) for row in page]}
     return answer(payload, opened.as_of, next_cursor=next_cursor, lasting=lasting)
@@ -72,17 +80,26 @@ def one_incident(_: dict[str, Any], incident_id: int) -> Response:
 
 @blueprint.route("/<id:incident_id>/commits")
 @needs(Permission.READ)
-@blueprint.arguments(NoQuery, location="query")
+@blueprint.arguments(FileQuery, location="query")
 @blueprint.response(200, IncidentCommitsSchema)
-def list_incident_commits(_: dict[str, Any], incident_id: int) -> Response:
+def list_incident_commits(query: dict[str, Any], incident_id: int) -> Response:
     """List the commits between the last good build and the first bad one.
 
     Known where a push told them, and where a branch broke: then the provider is asked to compare the two.
     """
-    with read() as opened:
-        commits = incident_queries.incident_commits(opened.session, incident_id)
+
+    def fetch(session: Session) -> Row:
+        commits = incident_queries.incident_commits(session, incident_id)
         if commits is None:
             raise not_found("incident", incident_id)
+        return commits
+
+    if file := exported(
+        whole(lambda session: items(fetch(session), "commits"), name="commits", shape=CommitSchema), query
+    ):
+        return file
+    with read() as opened:
+        commits = fetch(opened.session)
         stale = staleness(opened.session, _scope_of(opened.session, incident_id))
     return answer(commits | stale, opened.as_of)
 
@@ -93,13 +110,10 @@ def list_incident_commits(_: dict[str, Any], incident_id: int) -> Response:
 @blueprint.response(200, IncidentEventsSchema)
 def list_incident_events(query: dict[str, Any], incident_id: int) -> Response:
     """List what happened to an incident, in order."""
-    limit, (after,) = query["limit"], decode_cursor("incident events", (int,), query.get("cursor")) or (0,)
-    with read() as opened:
-        scope = _scope_of(opened.session, incident_id)
-        rows = incident_queries.incident_events(opened.session, incident_id, limit=limit + 1, after=after)
-        stale = staleness(opened.session, scope)
-    page, next_cursor = split_page("incident events", rows, limit, ("pos",))
-    return answer({"events": page, "next_cursor": next_cursor} | stale, opened.as_of, next_cursor=next_cursor)
+    fetch = partial(incident_queries.incident_events, incident_id=incident_id)
+    scope = partial(_scope_of, incident_id=incident_id)
+    about = {"name": "incident events", "member": "events", "shape": IncidentEventSchema}
+    return listed(keyset({"pos": int}, fetch, start=0, scope=scope, **about), query)
 
 
 def _without_age(incident: Row) -> Row:

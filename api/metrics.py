@@ -1,23 +1,45 @@
-"""`/api/metrics`: rates, durations and what runs, over a window of time."""
+"""`/api/metrics`: rates, durations, flakes and what runs, over a window of time."""
 
-from typing import Any
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 from flask import Response
+from marshmallow import Schema
+from sqlalchemy.orm import Session
 
 from api.answers import answer
 from api.auth import needs
-from api.figure_shapes import GroupsSchema, OverviewSchema, PipelineFiguresSchema
+from api.exports import exported
+from api.figure_shapes import (
+    FlakyPipelineSchema,
+    FlakySchema,
+    GroupSchema,
+    GroupsSchema,
+    OverviewSchema,
+    PipelineFiguresSchema,
+    ProjectFiguresSchema,
+    SlowdownsSchema,
+    SlowPipelineSchema,
+)
 from api.fresh import staleness
+from api.listing import ranked
 from api.parameters import ApiBlueprint
 from api.principal import Permission
-from api.problems import not_found
-from api.schemas import FiguresQuery, GroupsQuery, PipelineFiguresQuery, filter_of
+from api.problems import not_found, wrong
+from api.schemas import AnalyticsQuery, FiguresQuery, GroupsQuery, PipelineFiguresQuery, RankingQuery, filter_of
 from api.services import read
 from shared import catalog, metrics
-from shared.metrics import Grouping
+from shared.metrics import Grouping, Window, flaky, slowdowns
+from shared.queries import BuildFilter
+from shared.reading import Reading
+from shared.rows import Row
 from shared.scope import Scope
 
+MOST_IN_FILE = 10_000
+"""How many groups or pipelines a file of them has at most: they are ranked in memory."""
+
 blueprint = ApiBlueprint("metrics", __name__, url_prefix="/api/metrics", description="Numbers over a window of time")
+analytics = ApiBlueprint("analytics", __name__, url_prefix="/api/projects", description="Numbers of one project")
 
 
 @blueprint.route("/overview")
@@ -27,12 +49,11 @@ blueprint = ApiBlueprint("metrics", __name__, url_prefix="/api/metrics", descrip
 def overview(query: dict[str, Any]) -> Response:
     """Show the figures of the last 24 hours, or of another window.
 
-    Each figure comes with what it counts, what it leaves out and its formula.
+    Each figure comes with what it counts, what it leaves out, its formula and a link to its builds.
     """
     wanted = filter_of(query)
-    with read() as opened:
-        frame = metrics.window(opened.as_of, wanted.since, wanted.until)
-        figures = metrics.overview(opened.session, wanted, frame)
+    with read(is_one_snapshot=True) as opened:
+        figures = _figures(opened, wanted, query)
         stale = staleness(opened.session, wanted.scope)
     return answer(figures | stale, opened.as_of)
 
@@ -42,14 +63,13 @@ def overview(query: dict[str, Any]) -> Response:
 @blueprint.arguments(PipelineFiguresQuery, location="query")
 @blueprint.response(200, PipelineFiguresSchema)
 def of_pipeline(query: dict[str, Any], pipeline_id: int) -> Response:
-    """Show the figures of one pipeline."""
+    """Show the figures of one pipeline, and whether it became slower."""
     wanted = filter_of(query | {"pipeline_id": [pipeline_id]})
-    with read() as opened:
+    with read(is_one_snapshot=True) as opened:
         pipeline = catalog.plain_pipeline(opened.session, pipeline_id)
         if pipeline is None:
             raise not_found("pipeline", pipeline_id)
-        frame = metrics.window(opened.as_of, wanted.since, wanted.until)
-        figures = metrics.overview(opened.session, wanted, frame)
+        figures = _figures(opened, wanted, query, has_slowdown=True)
         stale = staleness(opened.session, Scope(instance=(str(pipeline["instance"]),)))
     return answer({"pipeline": pipeline} | figures | stale, opened.as_of)
 
@@ -61,10 +81,89 @@ def of_pipeline(query: dict[str, Any], pipeline_id: int) -> Response:
 def by_group(query: dict[str, Any]) -> Response:
     """Show the figures whole and by group: by repository, branch, pipeline, project, instance or provider."""
     wanted, by = filter_of(query), Grouping(query["by"])
-    with read() as opened:
+
+    def rows(opened: Reading) -> list[Row]:
         frame = metrics.window(opened.as_of, wanted.since, wanted.until)
-        figures = metrics.overview(opened.session, wanted, frame)
+        return metrics.groups(opened.session, wanted, frame, by, limit=query.get("limit", MOST_IN_FILE))[0]
+
+    if file := exported(ranked("groups", GroupSchema, rows), query):
+        return file
+    with read(is_one_snapshot=True) as opened:
+        figures = _figures(opened, wanted, query)
+        frame = metrics.window(opened.as_of, wanted.since, wanted.until)
         groups, count = metrics.groups(opened.session, wanted, frame, by, limit=query["limit"])
         stale = staleness(opened.session, wanted.scope)
     payload = figures | {"by": str(by), "groups": groups, "group_count": count} | stale
+    return answer(payload, opened.as_of)
+
+
+@blueprint.route("/flaky")
+@needs(Permission.READ)
+@blueprint.arguments(RankingQuery, location="query")
+@blueprint.response(200, FlakySchema)
+def rank_flaky(query: dict[str, Any]) -> Response:
+    """List the pipelines in which commits passed right after they had failed, the most certain first."""
+    return _ranking(query, flaky.ranking, metrics.FORMULA["flaky"], FlakyPipelineSchema)
+
+
+@blueprint.route("/slowdowns")
+@needs(Permission.READ)
+@blueprint.arguments(RankingQuery, location="query")
+@blueprint.response(200, SlowdownsSchema)
+def rank_slowdowns(query: dict[str, Any]) -> Response:
+    """List the pipelines that became slower than in the period before, for certain; the greatest growth first."""
+    return _ranking(query, slowdowns.ranking, metrics.FORMULA["slowdown"], SlowPipelineSchema)
+
+
+@analytics.route("/<key>/analytics")
+@needs(Permission.READ)
+@analytics.arguments(AnalyticsQuery, location="query")
+@analytics.response(200, ProjectFiguresSchema)
+def of_project(query: dict[str, Any], key: str) -> Response:
+    """Show the figures of one project."""
+    wanted = filter_of(query | {"project": [key]})
+    with read(is_one_snapshot=True) as opened:
+        project = catalog.plain_project(opened.session, key)
+        if project is None:
+            raise not_found("project", key)
+        figures = _figures(opened, wanted, query)
+        stale = staleness(opened.session, wanted.scope)
+    return answer({"project": project} | figures | stale, opened.as_of)
+
+
+def _figures(opened: Reading, wanted: BuildFilter, query: dict[str, Any], *, has_slowdown: bool = False) -> Row:
+    """What a loaded query asks for; 422 where it would make too many buckets."""
+    frame = metrics.window(opened.as_of, wanted.since, wanted.until)
+    bucket = query.get("bucket")
+    cut = metrics.Cut(metrics.Bucket(bucket), ZoneInfo(query["timezone"])) if bucket else None
+    try:
+        return metrics.overview(opened.session, wanted, frame, cut, has_slowdown=has_slowdown)
+    except metrics.TooManyBuckets as error:
+        raise wrong("query", "bucket", str(error)) from None
+
+
+class Ranking(Protocol):
+    """What ranks pipelines: the rows of the first ones."""
+
+    def __call__(self, session: Session, wanted: BuildFilter, frame: Window, *, limit: int) -> list[Row]: ...
+
+
+def _ranking(query: dict[str, Any], rank: Ranking, formula: str, shape: type[Schema]) -> Response:
+    wanted = filter_of(query)
+
+    def rows(opened: Reading) -> list[Row]:
+        frame = metrics.window(opened.as_of, wanted.since, wanted.until)
+        return rank(opened.session, wanted, frame, limit=query.get("limit", MOST_IN_FILE))
+
+    if file := exported(ranked("pipelines", shape, rows), query):
+        return file
+    with read(is_one_snapshot=True) as opened:
+        frame = metrics.window(opened.as_of, wanted.since, wanted.until)
+        pipelines = rows(opened)
+        payload = {
+            "window": frame.as_row,
+            "pipelines": pipelines,
+            "counting": metrics.counting(opened.session),
+            "formula": formula,
+        } | staleness(opened.session, wanted.scope)
     return answer(payload, opened.as_of)

@@ -4,7 +4,7 @@ import base64
 import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar, overload
+from typing import Any
 from urllib.parse import urlencode
 
 import orjson
@@ -12,14 +12,10 @@ from flask import request, url_for
 from werkzeug.datastructures import MultiDict
 
 from api.problems import Problem, wrong
-from shared.rows import Row
 
 BIGGEST_ID = 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-
-First = TypeVar("First", int, str, datetime)
-Second = TypeVar("Second", int, str, datetime)
 
 
 def encode_cursor(kind: str, key: Sequence[object]) -> str:
@@ -29,13 +25,7 @@ def encode_cursor(kind: str, key: Sequence[object]) -> str:
     return base64.urlsafe_b64encode(zlib.crc32(content).to_bytes(4) + content).rstrip(b"=").decode()
 
 
-@overload
-def decode_cursor(kind: str, types: tuple[type[First]], cursor: str | None) -> tuple[First] | None: ...
-@overload
-def decode_cursor(
-    kind: str, types: tuple[type[First], type[Second]], cursor: str | None
-) -> tuple[First, Second] | None: ...
-def decode_cursor(kind: str, types: tuple[type, ...], cursor: str | None) -> Any:
+def decode_cursor(kind: str, types: tuple[type, ...], cursor: str | None) -> tuple[Any, ...] | None:
     """The position behind a cursor of the list called `kind`; a 422 problem when it is none of that list's.
 
     None stays None: the list begins at its beginning.
@@ -66,14 +56,6 @@ def _typed(value: object, wanted: type) -> int | str | datetime:
 
 def _malformed() -> Problem:
     return wrong("query", "cursor", "is none of this list's; send next_cursor of the page before as it stands, or none")
-
-
-def split_page(kind: str, rows: list[Row], limit: int, key: tuple[str, ...]) -> tuple[list[Row], str | None]:
-    """A page and the cursor of the next one, from `limit + 1` rows asked for."""
-    page = rows[:limit]
-    if len(rows) <= limit or not page:
-        return page, None
-    return page, encode_cursor(kind, [page[-1][name] for name in key])
 
 
 def next_link(cursor: str) -> str:

@@ -21,6 +21,8 @@ MAX_BACKLOG_BYTES = 64 * 1024
 SEND_BUFFER_BYTES = 64 * 1024
 FAREWELL_SECONDS = 1.0
 
+PING = b"\x89\x00"
+
 INBOUND_PER_SECOND = 5.0
 INBOUND_BURST = 5.0
 
@@ -147,7 +149,7 @@ class Peer:
 
     def ping(self) -> None:
         """Ask for a sign of life."""
-        self.write(self._protocol.send(Ping()))
+        self.write(PING)
 
     def close(self, code: int, reason: str) -> None:
         """Say goodbye and end our half of the connection; what is still unsent gets a last moment to leave."""

@@ -1,5 +1,6 @@
 """`/api/pipelines`, `/api/projects`, `/api/repositories`, `/api/branches`: what there is, and its health."""
 
+from functools import partial
 from typing import Any
 
 from flask import Response
@@ -7,13 +8,24 @@ from flask import Response
 from api.answers import answer
 from api.auth import needs
 from api.fresh import staleness
-from api.paging import decode_cursor, split_page
+from api.listing import keyset
+from api.lists import listed
 from api.parameters import ApiBlueprint
 from api.principal import Permission
 from api.problems import not_found
 from api.schemas import NoQuery, PageQuery, ScopedPageQuery, scope_of
 from api.services import read
-from api.shapes import BranchesSchema, OnePipelineSchema, PipelinesSchema, ProjectsSchema, RepositoriesSchema
+from api.shapes import (
+    BranchesSchema,
+    BranchSchema,
+    OnePipelineSchema,
+    PipelineSchema,
+    PipelinesSchema,
+    ProjectSchema,
+    ProjectsSchema,
+    RepositoriesSchema,
+    RepositorySchema,
+)
 from shared import catalog
 from shared.scope import Scope
 
@@ -26,12 +38,8 @@ blueprint = ApiBlueprint("pipelines", __name__, url_prefix="/api", description="
 @blueprint.response(200, ProjectsSchema)
 def list_projects(query: dict[str, Any]) -> Response:
     """List projects."""
-    limit = query["limit"]
-    with read() as opened:
-        rows = catalog.projects(opened.session, limit=limit + 1, after=_after_id("projects", query))
-        stale = staleness(opened.session, Scope())
-    page, next_cursor = split_page("projects", rows, limit, ("id",))
-    return answer({"projects": page, "next_cursor": next_cursor} | stale, opened.as_of, next_cursor=next_cursor)
+    listing = keyset({"id": int}, catalog.projects, start=0, name="projects", shape=ProjectSchema, scope=Scope())
+    return listed(listing, query)
 
 
 @blueprint.route("/repositories")
@@ -40,12 +48,9 @@ def list_projects(query: dict[str, Any]) -> Response:
 @blueprint.response(200, RepositoriesSchema)
 def list_repositories(query: dict[str, Any]) -> Response:
     """List repositories that builds were seen of."""
-    limit, after = query["limit"], _after_id("repositories", query)
-    with read() as opened:
-        rows = catalog.repositories(opened.session, scope_of(query), limit=limit + 1, after=after)
-        stale = staleness(opened.session, scope_of(query))
-    page, next_cursor = split_page("repositories", rows, limit, ("id",))
-    return answer({"repositories": page, "next_cursor": next_cursor} | stale, opened.as_of, next_cursor=next_cursor)
+    scope = scope_of(query)
+    fetch = partial(catalog.repositories, scope=scope)
+    return listed(keyset({"id": int}, fetch, start=0, name="repositories", shape=RepositorySchema, scope=scope), query)
 
 
 @blueprint.route("/branches")
@@ -54,12 +59,11 @@ def list_repositories(query: dict[str, Any]) -> Response:
 @blueprint.response(200, BranchesSchema)
 def list_branches(query: dict[str, Any]) -> Response:
     """List branches that builds were seen on, those included that the provider has forgotten."""
-    limit, after = query["limit"], decode_cursor("branches", (int, str), query.get("cursor"))
-    with read() as opened:
-        rows = catalog.branches(opened.session, scope_of(query), limit=limit + 1, after=after)
-        stale = staleness(opened.session, scope_of(query))
-    page, next_cursor = split_page("branches", rows, limit, ("repository_id", "name"))
-    return answer({"branches": page, "next_cursor": next_cursor} | stale, opened.as_of, next_cursor=next_cursor)
+    scope = scope_of(query)
+    fetch = partial(catalog.branches, scope=scope)
+    return listed(
+        keyset({"repository_id": int, "name": str}, fetch, name="branches", shape=BranchSchema, scope=scope), query
+    )
 
 
 @blueprint.route("/pipelines")
@@ -68,13 +72,9 @@ def list_branches(query: dict[str, Any]) -> Response:
 @blueprint.response(200, PipelinesSchema)
 def list_pipelines(query: dict[str, Any]) -> Response:
     """List pipelines, each with its last build and what its newest builds say of its health."""
-    scope, limit, after = scope_of(query), query["limit"], _after_id("pipelines", query)
-    with read() as opened:
-        rows = catalog.pipelines(opened.session, scope, limit=limit + 1, after=after)
-        stale = staleness(opened.session, scope)
-    page, next_cursor = split_page("pipelines", rows, limit, ("id",))
-    payload = {"pipelines": page, "next_cursor": next_cursor} | stale
-    return answer(payload, opened.as_of, next_cursor=next_cursor)
+    scope = scope_of(query)
+    fetch = partial(catalog.pipelines, scope=scope)
+    return listed(keyset({"id": int}, fetch, start=0, name="pipelines", shape=PipelineSchema, scope=scope), query)
 
 
 @blueprint.route("/pipelines/<id:pipeline_id>")
@@ -89,8 +89,3 @@ def one_pipeline(_: dict[str, Any], pipeline_id: int) -> Response:
             raise not_found("pipeline", pipeline_id)
         stale = staleness(opened.session, Scope(instance=(str(found["instance"]),)))
     return answer(found | stale, opened.as_of)
-
-
-def _after_id(kind: str, query: dict[str, Any]) -> int:
-    (after,) = decode_cursor(kind, (int,), query.get("cursor")) or (0,)
-    return after

@@ -12,12 +12,14 @@ from alerts import RECEIVERS
 from alerts.receiver_tables import read_table, to_store
 from api.answers import answer
 from api.auth import must_not_be_anyone, needs, principal
+from api.exports import exported
+from api.listing import whole
 from api.parameters import ApiBlueprint
 from api.principal import Permission
 from api.problems import Problem
 from api.rule_changes import find, must_not_be_the_files, named, put_answer, removed_answer
-from api.rule_shapes import RECEIVER_BODY, OneReceiverSchema, ReceiversSchema
-from api.schemas import NoQuery
+from api.rule_shapes import RECEIVER_BODY, AnyReceiverSchema, OneReceiverSchema, ReceiversSchema
+from api.schemas import FileQuery, NoQuery
 from api.services import read, write
 from api.settings_fields import complete, refused
 from shared import alert_rules
@@ -34,17 +36,19 @@ blueprint = ApiBlueprint("receivers", __name__, url_prefix="/api/receivers", des
 
 @blueprint.route("")
 @needs(Permission.READ)
-@blueprint.arguments(NoQuery, location="query")
+@blueprint.arguments(FileQuery, location="query")
 @blueprint.response(200, ReceiversSchema)
-def list_receivers(_: dict[str, Any]) -> Response:
+def list_receivers(query: dict[str, Any]) -> Response:
     """List the receivers in force and how they stand: those of the file, then those of the API by name.
 
     Of a secret only the variable or the file is told that holds it. `public_read` does not open these: they hold mail
     addresses and names of hosts.
     """
     must_not_be_anyone()
+    if file := exported(whole(_receivers, name="receivers", shape=AnyReceiverSchema), query):
+        return file
     with read() as opened:
-        receivers = _shown(opened.session, alert_rules.in_force(opened.session, Table.RECEIVERS))
+        receivers = _receivers(opened.session)
     return answer({"receivers": receivers}, opened.as_of)
 
 
@@ -109,6 +113,10 @@ def _must_not_be_led_to(name: str, routes: Sequence[StoredRule]) -> None:
     if leading:
         words = ", ".join(leading)
         raise Problem(409, f"The receiver {name} is led to by {words}; change or delete that first.")
+
+
+def _receivers(session: Session) -> list[dict[str, Any]]:
+    return _shown(session, alert_rules.in_force(session, Table.RECEIVERS))
 
 
 def _shown(session: Session, rules: Sequence[StoredRule]) -> list[dict[str, Any]]:

@@ -7,16 +7,18 @@ from flask import Response
 
 from api.answers import answer
 from api.auth import needs
+from api.exports import exported
 from api.fresh import staleness
-from api.paging import decode_cursor, split_page
+from api.listing import Listing, Part, Position, part_of
 from api.parameters import ApiBlueprint
 from api.principal import Permission
 from api.problems import wrong
-from api.reconciliation_shapes import ReconciliationSchema
+from api.reconciliation_shapes import ReconciledSourceSchema, ReconciliationSchema
 from api.schemas import ScopedPageQuery, WindowQuery, scope_of
 from api.services import read, services
 from shared import reconciliation
 from shared.config.settings import ProviderSettings
+from shared.reading import Reading
 from shared.rows import Row
 from shared.scope import Scope
 from shared.secret import SecretSource
@@ -40,17 +42,21 @@ def reconcile(query: dict[str, Any]) -> Response:
     First told by a webhook, found by a poll only (a webhook was missed), by a sweep, or collected as the past; webhooks
     that came twice or late; how long each way took.
     """
-    limit, (after,) = query["limit"], decode_cursor("reconciliation", (int,), query.get("cursor")) or (0,)
     scope = scope_of(query)
+
+    def by_source(opened: Reading, limit: int, after: Position | None) -> Part:
+        place = after[0] if after else 0
+        found = reconciliation.by_source(opened.session, scope, _frame(opened, query), limit=limit + 1, after=place)
+        return part_of(found, limit, ("id",))
+
+    listing = Listing(name="reconciliation", shape=ReconciledSourceSchema, position=(int,), read=by_source)
+    if file := exported(listing, query):
+        return file
     with read() as opened:
-        try:
-            frame = reconciliation.window(opened.as_of, query.get("since"), query.get("until"))
-        except ValueError as error:
-            raise wrong("query", "since", str(error)) from None
-        found = reconciliation.by_source(opened.session, scope, frame, limit=limit + 1, after=after)
+        frame = _frame(opened, query)
+        page, next_cursor = listing.page(opened, query)
         received = reconciliation.by_instance(opened.session, scope, frame)
         stale = staleness(opened.session, scope)
-    page, next_cursor = split_page("reconciliation", found, limit, ("id",))
     payload: dict[str, object] = {
         "window": frame.as_row,
         "sources": page,
@@ -59,6 +65,13 @@ def reconcile(query: dict[str, Any]) -> Response:
         "next_cursor": next_cursor,
     }
     return answer(payload | stale, opened.as_of, next_cursor=next_cursor)
+
+
+def _frame(opened: Reading, query: dict[str, Any]) -> reconciliation.Window:
+    try:
+        return reconciliation.window(opened.as_of, query.get("since"), query.get("until"))
+    except ValueError as error:
+        raise wrong("query", "since", str(error)) from None
 
 
 def with_configured(received: Sequence[Row], providers: Sequence[ProviderSettings], scope: Scope) -> list[Row]:

@@ -12,12 +12,14 @@ from sqlalchemy.orm import Session
 from alerts.rules import DEFAULT_ROUTE
 from api.answers import answer
 from api.auth import needs, principal
+from api.exports import exported
+from api.listing import whole
 from api.parameters import ApiBlueprint
 from api.principal import Permission
 from api.problems import not_found
 from api.rule_changes import find, must_not_be_the_files, named, put_answer, removed_answer
-from api.rule_shapes import BUILT_IN, ROUTE_BODY, OneRouteSchema, RoutesSchema
-from api.schemas import NoQuery
+from api.rule_shapes import BUILT_IN, ROUTE_BODY, OneRouteSchema, RouteSchema, RoutesSchema
+from api.schemas import FileQuery, NoQuery
 from api.services import read, write
 from api.settings_fields import complete, judged, refused
 from shared import alert_rules
@@ -33,13 +35,15 @@ blueprint = ApiBlueprint("routes", __name__, url_prefix="/api/routes", descripti
 
 @blueprint.route("")
 @needs(Permission.READ)
-@blueprint.arguments(NoQuery, location="query")
+@blueprint.arguments(FileQuery, location="query")
 @blueprint.response(200, RoutesSchema)
-def list_routes(_: dict[str, Any]) -> Response:
+def list_routes(query: dict[str, Any]) -> Response:
     """List the routes in force in the order they are asked: those of the file, then those of the API by name.
 
     Where there is none, the one called `default` stands in: to every receiver, what broke and was fixed.
     """
+    if file := exported(whole(_routes, name="routes", shape=RouteSchema), query):
+        return file
     with read() as opened:
         routes = _routes(opened.session)
     return answer({"routes": routes}, opened.as_of)

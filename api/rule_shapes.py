@@ -67,6 +67,7 @@ _RECEIVER = described(ReceiverSettings) | _made_by() | _STANDING
 
 RECEIVER_BODY = body_of("Receiver", described(ReceiverSettings) | _of_kinds())
 ReceiverSchema = shape_of("Receiver", _RECEIVER)
+AnyReceiverSchema = shape_of("AnyReceiver", _RECEIVER | _of_kinds())
 OneReceiverSchema = shape_of("OneReceiver", _RECEIVER, is_answer=True)
 
 

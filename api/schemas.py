@@ -2,15 +2,19 @@
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
 
-from api.fields import Count, Identifier, Instant, OneOf, Several, Words
-from shared.metrics import Grouping
-from shared.queries import BuildFilter
+from api.fields import Count, Identifier, Instant, OneOf, Several, Words, ZoneName
+from api.file_format import FileFormat, accepted_format
+from shared.metrics import Bucket, Grouping
+from shared.queries import CANCEL_REASONS, BuildFilter
 from shared.scope import Scope
 from shared.status import Status
+from shared.words import words_of
 
-MIN_SEARCH = 3
+PAGE_ROWS = 50
+MOST_PAGE_ROWS = 200
+MOST_ROWS = 2**31 - 1
 
 
 def known_names(schema: Schema) -> list[str]:
@@ -37,6 +41,15 @@ def _several(inner: fields.Field[Any], description: str) -> Several:
     return Several(inner, metadata=about(f"{description}; several by comma"))
 
 
+def _whether(description: str) -> OneOf:
+    return OneOf(["true", "false"], metadata=about(f"whether {description}"))
+
+
+def _has_word(given: str) -> None:
+    if not words_of([given]):
+        raise ValidationError("must have a letter or a digit: builds are found by words")
+
+
 class NoQuery(Refusing):
     """No parameters."""
 
@@ -56,10 +69,46 @@ class ScopeQuery(Refusing):
             raise ValidationError("is the same as repository; give one of them", "repo")
 
 
-class PageQuery(Refusing):
+class FileQuery(Refusing):
+    """In which form a list is wanted."""
+
+    format = OneOf(
+        [str(form) for form in FileFormat],
+        metadata=about("json: a page; csv, jsonl: all of it as a file. What Accept asks for unless said"),
+    )
+
+    @post_load
+    def settle(self, data: dict[str, Any], **_: object) -> dict[str, Any]:
+        """Fill in the form that `Accept` asks for."""
+        return {"format": str(accepted_format())} | data
+
+
+class LimitQuery(FileQuery):
+    """How much of a list."""
+
+    limit = Count(
+        1,
+        MOST_ROWS,
+        metadata=about(
+            f"how many at most: of a page {PAGE_ROWS} unless said and never more than {MOST_PAGE_ROWS}; "
+            "of a file all unless said"
+        ),
+    )
+
+    @post_load
+    def settle(self, data: dict[str, Any], **_: object) -> dict[str, Any]:
+        """Fill in how many; a file may be as long as it is, a page may not."""
+        data = super().settle(data)
+        if data["format"] != FileFormat.JSON:
+            return data
+        if data.get("limit", 1) > MOST_PAGE_ROWS:
+            raise ValidationError(f"must be a whole number from 1 to {MOST_PAGE_ROWS}; more come as a file", "limit")
+        return {"limit": PAGE_ROWS} | data
+
+
+class PageQuery(LimitQuery):
     """How much of a list, and from where."""
 
-    limit = Count(1, 200, load_default=50, metadata=about("how many at most"))
     cursor = Words(metadata=about("next_cursor of the page before, as it stands"))
 
 
@@ -87,29 +136,65 @@ class BuildsQuery(ScopedPageQuery, WindowQuery):
     status = _several(OneOf([str(status) for status in Status]), "status of the build")
     author = _several(Words(), "who caused the build")
     event = _several(Words(), "what caused the build, in the provider's word")
+    commit_sha = _several(Words(), "whole hash of the commit")
+    cancel_reason = _several(OneOf(list(CANCEL_REASONS)), "why the build was cancelled")
+    first_status = _several(OneOf([str(status) for status in Status]), "status of the first attempt")
+    is_flaky = _whether("it passed right after a failure of the same commit")
+    is_active = _whether("it is open now and to be believed: neither finished nor stale")
+    has_duration = _whether("its duration is known")
+    has_wait = _whether("it is known how long it waited for a runner")
     q = Words(
-        validate=validate.Length(min=MIN_SEARCH, error=f"must have at least {MIN_SEARCH} characters"),
-        metadata=about("text in commit message, pipeline name, branch, author or commit; as it stands, in any case"),
+        validate=_has_word,
+        metadata=about(
+            "words in pipeline name, repository, branch, commit, author and message: each must occur, "
+            "each may be the beginning of a longer one; in any case"
+        ),
     )
 
 
-class FiguresQuery(ScopeQuery, WindowQuery):
+class BucketQuery(WindowQuery):
+    """A span of time that may be cut into buckets."""
+
+    bucket = OneOf(
+        [str(bucket) for bucket in Bucket],
+        metadata=about("cut the window into these, by the zone's clock and calendar; a week begins on Monday"),
+    )
+    timezone = ZoneName(load_default="UTC", metadata=about("zone of the buckets, such as Europe/Berlin"))
+
+
+class FiguresQuery(ScopeQuery, BucketQuery):
     """What figures are computed over; the last 24 hours unless said otherwise."""
 
     pipeline_id = _several(Identifier(), "id of a pipeline")
     branch = _several(Words(), "name of a branch")
 
 
-class GroupsQuery(FiguresQuery):
-    """Figures by group."""
+class GroupsQuery(FiguresQuery, LimitQuery):
+    """Figures by group; the busiest groups first."""
 
     by = OneOf([str(grouping) for grouping in Grouping], load_default="repository", metadata=about("what to group by"))
-    limit = Count(1, 200, load_default=50, metadata=about("how many groups at most, the busiest first"))
 
 
-class PipelineFiguresQuery(WindowQuery):
+class PipelineFiguresQuery(BucketQuery):
     """Figures of one pipeline."""
 
+    branch = _several(Words(), "name of a branch")
+
+
+class RankingQuery(ScopeQuery, WindowQuery, LimitQuery):
+    """A ranking of pipelines; over the last 24 hours unless said otherwise."""
+
+    pipeline_id = _several(Identifier(), "id of a pipeline")
+    branch = _several(Words(), "name of a branch")
+
+
+class AnalyticsQuery(BucketQuery):
+    """Figures of one project."""
+
+    provider = _several(Words(), "kind of CI system: github, gitlab, jenkins, push")
+    instance = _several(Words(), "configured name of an installation")
+    repository = _several(Words(), "full name of a repository")
+    pipeline_id = _several(Identifier(), "id of a pipeline")
     branch = _several(Words(), "name of a branch")
 
 
@@ -166,6 +251,9 @@ def scope_of(query: dict[str, Any]) -> Scope:
     )
 
 
+_WHETHER = ("is_flaky", "is_active", "has_duration", "has_wait")
+
+
 def filter_of(query: dict[str, Any]) -> BuildFilter:
     """The filter over builds that loaded parameters name."""
     return BuildFilter(
@@ -174,6 +262,10 @@ def filter_of(query: dict[str, Any]) -> BuildFilter:
         status=tuple(Status(word) for word in query.get("status", ())),
         author=tuple(query.get("author", ())),
         event=tuple(query.get("event", ())),
+        commit_sha=tuple(query.get("commit_sha", ())),
+        cancel_reason=tuple(query.get("cancel_reason", ())),
+        first_status=tuple(Status(word) for word in query.get("first_status", ())),
+        **{name: query[name] == "true" for name in _WHETHER if name in query},
         text=query.get("q"),
         since=query.get("since"),
         until=query.get("until"),

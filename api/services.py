@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from flask import Flask, current_app
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from api.exposition import FinishedRuns
 from shared.config.settings import Config
 from shared.reading import Reading, reading
 from shared.writing import writing
@@ -22,7 +21,6 @@ class Services:
 
     config: Config
     engine: Engine
-    finished_runs: FinishedRuns = field(default_factory=FinishedRuns)
 
 
 def provide(app: Flask, services: Services) -> None:
@@ -38,9 +36,9 @@ def services() -> Services:
 
 
 @contextmanager
-def read() -> Iterator[Reading]:
-    """One read-only transaction for this request."""
-    with reading(services().engine) as opened:
+def read(*, is_one_snapshot: bool = False) -> Iterator[Reading]:
+    """One read-only transaction for this request; all of it sees one instant where `is_one_snapshot`."""
+    with reading(services().engine, is_one_snapshot=is_one_snapshot) as opened:
         yield opened
 
 

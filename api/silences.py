@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from api.answers import answer
 from api.auth import needs, principal
-from api.paging import decode_cursor, split_page
+from api.listing import Listing, Part, Position, part_of
+from api.lists import listed
 from api.parameters import ApiBlueprint
 from api.principal import Permission
 from api.problems import Problem, not_found
@@ -21,6 +22,7 @@ from api.settings_fields import judged, refused
 from api.silence_shapes import CHANGE_BODY, NEW_BODY, OneSilenceSchema, SilenceSchema, SilencesQuery, SilencesSchema
 from shared import silences
 from shared.clock import utc_now
+from shared.reading import Reading
 from shared.rows import Row
 from shared.silence_requests import MistakenSilence, SilenceChange, SilenceRequest, changed, is_over, new_silence
 from shared.silences import State
@@ -39,11 +41,12 @@ blueprint = ApiBlueprint(
 def list_silences(query: dict[str, Any]) -> Response:
     """List silences, the one that ends last first; `state=active` for what is silent now."""
     states = tuple(State(word) for word in query.get("state", ()))
-    limit, after = query["limit"], decode_cursor("silences", (datetime, int), query.get("cursor"))
-    with read() as opened:
-        rows = silences.list_silences(opened.session, states, opened.as_of, limit=limit + 1, after=after)
-    page, next_cursor = split_page("silences", rows, limit, ("ends_at", "id"))
-    return answer({"silences": page, "next_cursor": next_cursor}, opened.as_of, next_cursor=next_cursor)
+
+    def read_part(opened: Reading, limit: int, after: Position | None) -> Part:
+        found = silences.list_silences(opened.session, states, opened.as_of, limit=limit + 1, after=after)
+        return part_of(found, limit, ("ends_at", "id"))
+
+    return listed(Listing(name="silences", shape=SilenceSchema, position=(datetime, int), read=read_part), query)
 
 
 @blueprint.route("", methods=["POST"])

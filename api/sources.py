@@ -1,20 +1,20 @@
 """`/api/sources` and `/api/collect/trigger`: how fresh we are, and polling now."""
 
+from functools import partial
 from typing import Any
 
 import structlog
 from flask import Response
 
-from api.answers import answer
 from api.auth import needs, principal
-from api.fresh import staleness
-from api.paging import decode_cursor, split_page
+from api.listing import keyset
+from api.lists import listed
 from api.parameters import ApiBlueprint
 from api.principal import Permission
 from api.problems import Problem, not_found, wrong
 from api.schemas import NoQuery, ScopedPageQuery, TriggerBody, scope_of
-from api.services import read, write
-from api.shapes import SourcesSchema, TriggeredSchema
+from api.services import write
+from api.shapes import SourceSchema, SourcesSchema, TriggeredSchema
 from shared.freshness import sources
 from shared.trigger import providers_with_sources, trigger
 from shared.wire import encode
@@ -33,12 +33,9 @@ def list_sources(query: dict[str, Any]) -> Response:
 
     Those are among them that are no longer watched (`is_active`), or no longer found by their pattern (`archived_at`).
     """
-    limit, (after,) = query["limit"], decode_cursor("sources", (int,), query.get("cursor")) or (0,)
-    with read() as opened:
-        rows = sources(opened.session, scope_of(query), limit=limit + 1, after=after)
-        stale = staleness(opened.session, scope_of(query))
-    page, next_cursor = split_page("sources", rows, limit, ("id",))
-    return answer({"sources": page, "next_cursor": next_cursor} | stale, opened.as_of, next_cursor=next_cursor)
+    scope = scope_of(query)
+    fetch = partial(sources, scope=scope)
+    return listed(keyset({"id": int}, fetch, start=0, name="sources", shape=SourceSchema, scope=scope), query)
 
 
 @blueprint.route("/collect/trigger", methods=["POST"])

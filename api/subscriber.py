@@ -1,6 +1,5 @@
 """One client of the stream: where it stands in the log, what passes its filter, and the next bytes for it."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,54 +12,25 @@ from sqlalchemy.exc import SQLAlchemyError
 from api import subscription
 from api.log_page import LogChanged, read_page
 from api.peer import FAREWELL_SECONDS, Gone, Peer, TooSlow, text_frame
-from api.ring import Entry, Ring
+from api.portion import Place, Portions
+from api.ring import Ring
 from api.subscription import CloseCode, Filter, Subscribe
 from shared.event_reader import Bounds
 from shared.reading import reading
 
 SEND_DEADLINE_SECONDS = 10.0
-CHUNK_BYTES = 48 * 1024
 PAGE_EVENTS = 50
 RETRY_SECONDS = 1.0
 
 log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class Place:
-    """How far one subscription has come: all events up to `cursor` were looked at, `prev_pos` was the last to pass.
-
-    `is_live` once it reached the head: from then on, falling off the ring means that the client is too slow.
-    """
-
-    filter: Filter
-    include_backfill: bool
-    cursor: int
-    prev_pos: int
-    is_live: bool = False
-
-    def take(self, entries: Iterable[Entry], max_bytes: int = CHUNK_BYTES) -> bytes:
-        """Move over these entries and return the frames of those that pass; stops once `max_bytes` are together."""
-        frames: list[bytes] = []
-        size = 0
-        for entry in entries:
-            self.cursor = entry.pos
-            if (entry.is_backfill and not self.include_backfill) or not self.filter.passes(entry.shown.facts):
-                continue
-            frame = text_frame(entry.message(self.prev_pos))
-            self.prev_pos = entry.pos
-            frames.append(frame)
-            size += len(frame)
-            if size >= max_bytes:
-                break
-        return b"".join(frames)
-
-
 @dataclass(frozen=True, slots=True)
 class LogAccess:
-    """What all clients of a process share: the ring, the database, and how many may read the latter at once."""
+    """What all clients of a process share: the ring and its portions, the database, how many may read it at once."""
 
     ring: Ring
+    portions: Portions
     engine: Engine
     readers: BoundedSemaphore
     epoch: UUID
@@ -117,7 +87,7 @@ class Subscriber:
         ring, place = self._access.ring, self.place
         try:
             if not self.peer.is_behind and place.cursor >= ring.floor:
-                frames = place.take(ring.after(place.cursor))
+                frames = self._access.portions.take(place)
                 if frames:
                     self.peer.write(frames)
         except (TooSlow, Gone):
@@ -184,21 +154,26 @@ class Subscriber:
         """One chunk from the ring or, where that does not reach, from the database."""
         access, place = self._access, self.place
         if place.cursor >= access.ring.floor:
-            entries: Iterable[Entry] = access.ring.after(place.cursor)
+            frames = access.portions.take(place)
         elif place.is_live:
             raise TooSlow
         else:
-            try:
-                with access.readers, reading(access.engine) as now:
-                    entries = read_page(now.session, place.cursor, PAGE_EVENTS)
-            except LogChanged:
-                if self.place is place:
-                    self.resync()
-                return
-            except SQLAlchemyError as error:
-                log.warning("could not replay", address=self.address, pos=place.cursor, error=str(error))
-                gevent.sleep(RETRY_SECONDS)
-                return
-        # The client may have subscribed anew while we read.
-        if self.place is place and (frames := place.take(entries)):
+            frames = self._replay(place)
+        if frames:
             self.peer.write(frames)
+
+    def _replay(self, place: Place) -> bytes:
+        """The next frames from the database; none when that is away or the client subscribed anew while we read."""
+        access = self._access
+        try:
+            with access.readers, reading(access.engine) as now:
+                entries = read_page(now.session, place.cursor, PAGE_EVENTS)
+        except LogChanged:
+            if self.place is place:
+                self.resync()
+            return b""
+        except SQLAlchemyError as error:
+            log.warning("could not replay", address=self.address, pos=place.cursor, error=str(error))
+            gevent.sleep(RETRY_SECONDS)
+            return b""
+        return place.take(entries) if self.place is place else b""

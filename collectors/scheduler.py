@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
@@ -31,19 +32,26 @@ from shared import alert_trials, health, leases, processes, reloads, sources
 from shared.alert_rules import sync_rules
 from shared.clock import utc_now
 from shared.config.settings import Config, load
+from shared.config.telemetry import TelemetrySettings
 from shared.database import limit_waiting, make_engine
 from shared.errors import CannotStart, ConfigError
 from shared.listener import Listener
 from shared.log import setup as logs
+from shared.metrics.fold import Folder
 from shared.outage import Outage
 from shared.receipts import CHANNEL as RECEIPTS
+
+if TYPE_CHECKING:
+    from telemetry.sender import Sender
 
 log = structlog.get_logger()
 
 TICK_SECONDS = 0.5
 ALERTS_SECONDS = 1.0
+FIGURES_SECONDS = 1.0
 DISCOVERY_SECONDS = 1.0
 LOGS_SECONDS = 0.5
+TELEMETRY_SECONDS = 2.0
 PURGE_SECONDS = 60.0
 HEARTBEAT_SECONDS = 5.0
 STANDSTILL_SECONDS = 120.0
@@ -65,6 +73,7 @@ class Scheduler:
         self._pool = ThreadPoolExecutor(config.scheduler.workers, thread_name_prefix="poll")
         self._polling: set[Future[None]] = set()
         self._lanes = Lanes(engine, self._identity.id)
+        self._folder = Folder(engine)
         self._ticking, self._alerting, self._claiming_logs = (threading.Lock() for _ in range(3))
         self._last_tick = time.monotonic()
         self._clock = BackgroundScheduler(
@@ -90,6 +99,7 @@ class Scheduler:
         )
         self._rule_book = RuleBook(config)
         self._instances = [provider.name for provider in providers]
+        self._telemetry = _sender(engine, config.telemetry)
 
     def start(self) -> None:
         """Bring the configuration's sources, routes and receivers into the tables and start ticking."""
@@ -102,8 +112,10 @@ class Scheduler:
         for job, seconds in (
             (self._tick, TICK_SECONDS),
             (self._alert, ALERTS_SECONDS),
+            (self._add_up, FIGURES_SECONDS),
             (self._discover, DISCOVERY_SECONDS),
             (self._fetch_logs, LOGS_SECONDS),
+            (self._send_telemetry, TELEMETRY_SECONDS),
             (self._purge, PURGE_SECONDS),
             (self._beat, HEARTBEAT_SECONDS),
         ):
@@ -224,12 +236,20 @@ class Scheduler:
                 # What is planned goes out, whatever is wrong with planning more.
                 self._deliverer.begin(receivers, rules, utc_now())
 
+    def _add_up(self) -> None:
+        self._folder.fold()
+
     def _discover(self) -> None:
         self._discoverer.find_sources()
 
     def _fetch_logs(self) -> None:
         with self._claiming_logs:
             self._logs.fetch_wanted_logs()
+
+    def _send_telemetry(self) -> None:
+        if self._telemetry is not None:
+            self._telemetry.catch_up(utc_now())
+            self._telemetry.tell_active(utc_now())
 
     def _purge(self) -> None:
         self._inbox.purge()
@@ -248,6 +268,15 @@ class Scheduler:
             log.warning("schedulers were silent", status=turn.to_status.value, reason=turn.reason)
 
 
+def _sender(engine: Engine, settings: TelemetrySettings) -> "Sender | None":
+    """What sends telemetry, where it is asked for: whoever sends none need not have protobuf."""
+    if settings.endpoint is None:
+        return None
+    from telemetry.sender import Sender  # noqa: PLC0415
+
+    return Sender(engine, settings, settings.endpoint)
+
+
 def run(config: Config, *, standstill_seconds: float = STANDSTILL_SECONDS) -> int:
     """Run until SIGTERM or SIGINT; a second signal ends at once, and so does a tick that does not come through."""
     logs.configure(config.logging.level, config.logging.format, "scheduler")
@@ -257,7 +286,7 @@ def run(config: Config, *, standstill_seconds: float = STANDSTILL_SECONDS) -> in
         config.database.url.get_secret_value(),
         application="scheduler",
         # A poll holds a connection for one short transaction at a time; the ticks need some of their own.
-        pool_size=max(config.database.pool_size, config.scheduler.workers // 2 + 3),
+        pool_size=max(config.database.pool_size, config.scheduler.workers // 2 + 5),
         is_pooled=config.database.is_pooled,
     )
     stopping = _signals()

@@ -51,6 +51,12 @@ def projects(session: Session, *, limit: int, after: int = 0) -> list[Row]:
     return rows(session, _PROJECTS, {"after": after, "limit": limit})
 
 
+def plain_project(session: Session, key: str) -> Row | None:
+    """One project by its key; None when there is none."""
+    found = rows(session, "SELECT id, key, name, team FROM projects WHERE key = :key", {"key": key})
+    return found[0] if found else None
+
+
 def repositories(session: Session, scope: Scope, *, limit: int, after: int = 0) -> list[Row]:
     """Repositories by id; a project has the repositories of its pipelines."""
     conditions, parameters = scope_conditions(scope)

@@ -15,6 +15,9 @@ GRACE_SECONDS = 120
 CEILING_SECONDS = 180
 """No source is polled more rarely, unless its credential's limit forbids more; then its `interval_reason` says so."""
 
+MOST_LAGS = 10_000
+"""Of so many of the last day's newest builds the sources' lag is taken: all of them could be millions."""
+
 _RESTING_UNTIL = "greatest(k.blocked_until, CASE WHEN k.remaining = 0 THEN k.reset_at END)"
 
 # The one place that says what stale means; the words for each are in `explain`. `k` is the credential it is asked with.
@@ -48,8 +51,8 @@ _FROM = """
 """
 
 # Before a source was asked for the first time its credential is not known: the one its instance used last stands for
-# it. Lag is the median over what finished in the last day, after the baseline: what was already over when we first
-# looked says nothing about us. Of its backfills the open one counts, else the last.
+# it. Lag is the median over what finished in the last day (of a busy one over its newest builds), after the baseline:
+# what was already over when we first looked says nothing about us. Of its backfills the open one counts, else the last.
 _SOURCES = f"""
     SELECT {_FACTS}, c.request_limit, c.remaining, c.reset_at, c.blocked_until, c.is_rejected, lag.lag_seconds,
            f.state, f.since, f.until, f.reached, f.share, f.builds, f.reason
@@ -62,8 +65,10 @@ _SOURCES = f"""
         SELECT p.source_id, percentile_cont(0.5) WITHIN GROUP (
             ORDER BY extract(epoch FROM greatest(b.recorded_at - b.finished_at, interval '0'))
         ) AS lag_seconds
-        FROM builds b JOIN pipelines p ON p.id = b.pipeline_id JOIN sources s ON s.id = p.source_id
-        WHERE b.queued_at > now() - interval '1 day' AND b.finished_at > s.baseline_at
+        FROM (SELECT * FROM builds b WHERE b.queued_at > now() - interval '1 day'
+              ORDER BY b.queued_at DESC, b.id DESC LIMIT {MOST_LAGS}) b
+        JOIN pipelines p ON p.id = b.pipeline_id JOIN sources s ON s.id = p.source_id
+        WHERE b.finished_at > s.baseline_at
         GROUP BY p.source_id
     ) lag ON lag.source_id = s.id
     LEFT JOIN (

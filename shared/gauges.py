@@ -1,12 +1,21 @@
-"""What Prometheus is told, as plain rows: each function is one set-based statement."""
+"""What Prometheus is told, as plain rows: each function is one set-based statement that scans no builds."""
+
+from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
 from shared.ghosts import IS_LIVE
+from shared.metrics.cells import BranchClass, CellScope, Grain
 from shared.rows import Row, rows
 
-DURATION_BOUNDS = (30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)
-"""Upper bounds, in seconds, of the histogram of durations."""
+MOST_DELIVERIES = 10_000
+"""Of each receiver only its newest messages are looked at."""
+
+MOST_QUARANTINED = 100_000
+"""Rows in quarantine are counted up to here."""
+
+NEWEST_BUILDS = 100
+"""So far back a pipeline's default branch is looked for build by build; further back by the days it has builds on."""
 
 _PIPELINE = """
     i.provider, j.key AS project, coalesce(r.name || ' / ', '') || p.name AS pipeline
@@ -17,27 +26,46 @@ _JOINS = """
     LEFT JOIN repositories r ON r.id = p.repository_id
 """
 
-# Only the default branch: names of other branches come and go without end, and every label set is kept for ever.
+# The newest first, so that what is left out is what nobody has touched for longest.
+_PIPELINES = f"""
+    SELECT p.id, {_PIPELINE}, n.pipelines
+    FROM (
+        SELECT p.id, n.queued_at, count(*) OVER () AS pipelines
+        FROM pipelines p CROSS JOIN LATERAL (
+            SELECT b.queued_at FROM builds b WHERE b.pipeline_id = p.id ORDER BY b.queued_at DESC, b.id DESC LIMIT 1
+        ) n
+        ORDER BY n.queued_at DESC, p.id LIMIT :most
+    ) n JOIN pipelines p ON p.id = n.id {_JOINS}
+    ORDER BY n.queued_at DESC, p.id
+"""
+
+# Only the default branch: names of other branches come and go without end, and every label set is kept for ever. Where
+# it is not among the newest builds, the cells say on which day it was last built: a hundred thousand builds of pull
+# requests are not looked through for it.
 _LAST_RUNS = f"""
     SELECT p.id, {_PIPELINE}, b.branch AS ref, b.status, b.duration_seconds, b.queued_seconds,
            extract(epoch FROM b.queued_at) AS queued_at
-    FROM pipelines p {_JOINS}
-    CROSS JOIN LATERAL (
-        SELECT * FROM builds b WHERE b.pipeline_id = p.id AND (p.default_branch IS NULL OR b.branch = p.default_branch)
-        ORDER BY b.queued_at DESC, b.id DESC LIMIT 1
-    ) b
-"""
-
-_BUCKETS = ", ".join(
-    f"count(*) FILTER (WHERE b.duration_seconds <= {bound}) AS le_{bound}" for bound in DURATION_BOUNDS
-)
-
-_RUNS = f"""
-    SELECT p.id, {_PIPELINE}, b.* FROM (
-        SELECT pipeline_id, status AS result, count(*) AS runs, count(duration_seconds) AS timed,
-               coalesce(sum(duration_seconds), 0) AS seconds, {_BUCKETS}
-        FROM builds b WHERE is_finished GROUP BY pipeline_id, status
-    ) b JOIN pipelines p ON p.id = b.pipeline_id {_JOINS}
+    FROM unnest(CAST(:pipelines AS bigint[])) AS s(id) JOIN pipelines p ON p.id = s.id {_JOINS}
+    LEFT JOIN LATERAL (
+        SELECT n.id FROM (
+            SELECT b.id, b.branch FROM builds b WHERE b.pipeline_id = p.id
+            ORDER BY b.queued_at DESC, b.id DESC LIMIT {NEWEST_BUILDS}
+        ) n WHERE p.default_branch IS NULL OR n.branch = p.default_branch LIMIT 1
+    ) near ON true
+    LEFT JOIN LATERAL (
+        SELECT b.id FROM (
+            SELECT m.starts_at FROM metric_cells m
+            WHERE near.id IS NULL AND m.scope = {CellScope.PIPELINE:d} AND m.scope_id = p.id
+              AND m.grain = {Grain.DAY:d} AND m.branch_class = {BranchClass.DEFAULT:d} AND m.builds > 0
+            ORDER BY m.starts_at DESC LIMIT 1
+        ) d CROSS JOIN LATERAL (
+            SELECT b.id FROM builds b
+            WHERE b.pipeline_id = p.id AND b.branch = p.default_branch
+              AND b.queued_at >= d.starts_at AND b.queued_at < d.starts_at + interval '24 hours'
+            ORDER BY b.queued_at DESC, b.id DESC LIMIT 1
+        ) b
+    ) far ON true
+    JOIN builds b ON b.id = coalesce(near.id, far.id)
 """
 
 _ACTIVE = f"""
@@ -51,7 +79,21 @@ _BUDGETS = """
     FROM credentials c JOIN instances i ON i.id = c.instance_id WHERE c.remaining IS NOT NULL
 """
 
-_DELIVERIES = "SELECT receiver AS channel, state AS result, count(*) AS messages FROM deliveries GROUP BY 1, 2"
+# From receiver to receiver by the index, because there are few of them and any number of messages.
+_DELIVERIES = f"""
+    WITH RECURSIVE receivers(name) AS (
+        SELECT min(receiver) FROM deliveries
+        UNION ALL
+        SELECT (SELECT min(d.receiver) FROM deliveries d WHERE d.receiver > r.name) FROM receivers r
+        WHERE r.name IS NOT NULL
+    )
+    SELECT r.name AS channel, d.state AS result, count(*) AS messages
+    FROM receivers r CROSS JOIN LATERAL (
+        SELECT d.state, d.created_at FROM deliveries d WHERE d.receiver = r.name
+        ORDER BY d.id DESC LIMIT {MOST_DELIVERIES}
+    ) d
+    WHERE d.created_at > now() - interval '1 day' GROUP BY 1, 2 ORDER BY 1, 2
+"""
 
 # Summed over sources: these come and go, and every label set is kept for ever.
 _ERRORS = """
@@ -68,19 +110,29 @@ _POLLS = """
 
 _PROCESSES = "SELECT kind, host, pid, extract(epoch FROM heartbeat_at) AS heartbeat_at FROM processes"
 
-_TOTALS = """
-    SELECT (SELECT coalesce(max(pos), 0) FROM events) AS events, (SELECT count(*) FROM quarantine) AS quarantined
+_TOTALS = f"""
+    SELECT (SELECT coalesce(max(pos), 0) FROM events) AS events,
+           (SELECT count(*) FROM (SELECT FROM quarantine LIMIT {MOST_QUARANTINED}) q) AS quarantined
+"""
+
+_TELEMETRY = """
+    SELECT sent, dropped, failures, (SELECT coalesce(max(pos), 0) FROM events) - pos AS behind,
+           extract(epoch FROM last_sent_at) AS last_sent_at
+    FROM telemetry
 """
 
 
-def last_runs(session: Session) -> list[Row]:
-    """The newest build of each pipeline's default branch."""
-    return rows(session, _LAST_RUNS)
+def pipelines(session: Session, most: int) -> list[Row]:
+    """The pipelines that built last, newest first; `pipelines` is how many there are in all that ever built."""
+    return rows(session, _PIPELINES, {"most": most})
 
 
-def finished_runs(session: Session) -> list[Row]:
-    """Finished builds by pipeline and result, with their durations by bucket."""
-    return rows(session, _RUNS)
+def last_runs(session: Session, pipelines: Sequence[int]) -> list[Row]:
+    """The newest build of the default branch of each of these pipelines.
+
+    One that is open and lies behind so many newer builds of other branches is not seen until it ends.
+    """
+    return rows(session, _LAST_RUNS, {"pipelines": list(pipelines)})
 
 
 def active_runs(session: Session) -> list[Row]:
@@ -94,7 +146,7 @@ def budgets(session: Session) -> list[Row]:
 
 
 def deliveries(session: Session) -> list[Row]:
-    """Messages by receiver and state."""
+    """Messages made in the last day by receiver and state."""
     return rows(session, _DELIVERIES)
 
 
@@ -116,3 +168,8 @@ def processes(session: Session) -> list[Row]:
 def totals(session: Session) -> Row:
     """The head of the event log, and the rows in quarantine."""
     return rows(session, _TOTALS)[0]
+
+
+def telemetry(session: Session) -> list[Row]:
+    """How the receiver of telemetry is told: one row, none where it was never switched on."""
+    return rows(session, _TELEMETRY)

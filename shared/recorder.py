@@ -1,4 +1,4 @@
-"""Observations -> builds, attempts, jobs, names and events, in the caller's transaction.
+"""Observations -> builds, attempts, jobs, names, figures, words and events, in the caller's transaction.
 
 One page costs a constant number of set-based statements, whatever its size, and none but the first when nothing
 changed. Everything merges by a maximum over a total order (`merge_key`, then `raw_status`), so observations may come
@@ -13,7 +13,7 @@ from typing import Literal
 import orjson
 from sqlalchemy.orm import Session
 
-from shared import events, recorder_sql
+from shared import events, recorder_sql, recorder_words
 from shared.events import Via
 from shared.observation import Observation, ObservedJob, microseconds
 from shared.status import CancelReason
@@ -96,7 +96,8 @@ class _Page:
         changed = session.execute(recorder_sql.CHANGED, sightings).all()
         if not changed:
             return Recorded()
-        new, again = _first_of_each([_known_as(observations[change.ordinal], change.external_id) for change in changed])
+        known = [_known_as(observations[change.ordinal], change.external_id) for change in changed]
+        new, again = _first_of_each(known)
         given = self._given(map(_row, new))
         new_pipelines = 0
         if any(change.needs_names for change in changed):
@@ -105,6 +106,9 @@ class _Page:
         merged = session.execute(recorder_sql.MERGE, given | {"inserted": inserted}).one()
         if any(seen.jobs is not None for seen in new):
             session.execute(recorder_sql.MERGE_JOBS, given)
+        described = [seen for seen, change in zip(known, changed, strict=True) if change.needs_words]
+        if described:
+            recorder_words.write(session, described, instance_id=self._instance_id)
         if merged.transitions:
             self.transitions.append(merged.document)
         recorded = Recorded(len(new), merged.transitions, new_pipelines)

@@ -7,6 +7,8 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import BigInteger
 
+from shared.recorder_changes_sql import CHANGES_WRITTEN, IS_REGROUPED, OF_THE_BUILD
+
 PAGE = """
     page AS (
         SELECT * FROM json_to_recordset(CAST(:page AS json)) AS p (
@@ -40,11 +42,14 @@ SIGHTINGS = """
 
 # Unknown until the first observation that knows. Of two addresses of an attempt the greater is kept, which is the more
 # exact one (`…/runs/1` and `…/runs/1/attempts/1`).
-_FILLS = """
+_FILLS_WORDS = """
     b.branch IS NULL AND p.branch
     OR b.commit_sha IS NULL AND p.commit_sha
     OR b.commit_message IS NULL AND p.commit_message
     OR b.author IS NULL AND p.author
+"""
+_FILLS = f"""
+    {_FILLS_WORDS}
     OR b.event IS NULL AND p.event
     OR b.number IS NULL AND p.number
     OR b.formerly IS NULL AND p.formerly IS NOT NULL
@@ -76,7 +81,8 @@ REKEY = text(f"""
 CHANGED = text(f"""
     WITH {SIGHTINGS}
     SELECT p.ordinal, b.id AS build_id, b.external_id,
-           b.id IS NULL OR b.branch IS NULL OR b.commit_sha IS NULL AS needs_names
+           b.id IS NULL OR b.branch IS NULL OR b.commit_sha IS NULL AS needs_names,
+           b.id IS NULL OR {_FILLS_WORDS} AS needs_words
     FROM page p
     LEFT JOIN pipelines l ON l.instance_id = :instance AND l.external_id = p.pipeline
     LEFT JOIN LATERAL (
@@ -224,6 +230,8 @@ _STATE = ", ".join(
     for column in ("status", "raw_status", "is_finished", "is_unstable", "cancel_reason", "started_at", "merge_key")
 )
 
+# `builds_seen` has one row a build: its greatest attempt of the page, and what any of its rows says. Postgres expects
+# one row of a page, and would join two lists of many by comparing each with each.
 MERGE = text(f"""
     WITH {PAGE},
     weighed AS (
@@ -239,7 +247,8 @@ MERGE = text(f"""
                p.queued_at, p.number, p.branch, p.commit_sha, p.commit_message, p.author, p.event, p.formerly,
                p.metadata,
                CASE WHEN b.id = ANY(:inserted) THEN 0 ELSE b.version END AS version,
-               b.id = ANY(:inserted) AS is_new_build, b.attempt AS head,
+               b.id = ANY(:inserted) AS is_new_build, b.is_finished AS was_build_finished,
+               {IS_REGROUPED} AS is_regrouped, b.attempt AS head,
                greatest(b.attempt, max(p.attempt) OVER (PARTITION BY b.id)) AS new_head
         {_KNOWN}
         LEFT JOIN attempts a ON a.build_id = b.id AND a.number = p.attempt
@@ -276,49 +285,52 @@ MERGE = text(f"""
                         CASE WHEN is_new_attempt AND attempt = 1 THEN queued_at END, clock_timestamp()) AS at
         FROM merged WHERE is_transition
     ),
-    counted AS (
-        SELECT build_id, max(version) AS version FROM numbered GROUP BY build_id
-    ),
-    heads AS (
-        SELECT DISTINCT ON (build_id) * FROM merged WHERE attempt >= head ORDER BY build_id, attempt DESC
-    ),
-    filled AS (
-        SELECT build_id, bool_or(is_new_build) AS is_new_build, max(number) AS number, max(branch) AS branch,
-               max(commit_sha) AS commit_sha, max(commit_message) AS commit_message, max(author) AS author,
-               max(event) AS event, max(formerly) AS formerly, max(metadata::text)::jsonb AS metadata
-        FROM merged GROUP BY build_id
+    builds_seen AS (
+        SELECT DISTINCT ON (build_id)
+               merged.*, attempt >= head AS is_head,
+               version + count(*) FILTER (WHERE is_transition) OVER build AS new_version,
+               max(number) OVER build AS any_number, max(branch) OVER build AS any_branch,
+               max(commit_sha) OVER build AS any_commit_sha, max(commit_message) OVER build AS any_commit_message,
+               max(author) OVER build AS any_author, max(event) OVER build AS any_event,
+               max(formerly) OVER build AS any_formerly, max(metadata::text) OVER build AS any_metadata,
+               {OF_THE_BUILD}
+        FROM merged
+        WINDOW build AS (PARTITION BY build_id)
+        ORDER BY build_id, attempt DESC
     ),
     builds_written AS (
         UPDATE builds b
-        SET attempt = coalesce(h.attempt, b.attempt), version = coalesce(c.version, b.version),
-            status = coalesce(h.status, b.status), raw_status = coalesce(h.raw_status, b.raw_status),
-            is_finished = coalesce(h.is_finished, b.is_finished),
-            is_unstable = coalesce(h.is_unstable, b.is_unstable),
-            cancel_reason = CASE WHEN h.build_id IS NULL THEN b.cancel_reason ELSE h.cancel_reason END,
-            started_at = CASE WHEN h.build_id IS NULL THEN b.started_at ELSE h.started_at END,
-            finished_at = CASE WHEN h.build_id IS NULL THEN b.finished_at ELSE h.finished_at END,
-            duration_seconds = CASE WHEN h.build_id IS NULL THEN b.duration_seconds ELSE h.duration END,
-            queued_seconds = CASE WHEN h.build_id IS NULL THEN b.queued_seconds ELSE h.queued_seconds END,
-            progress = CASE WHEN h.wins THEN h.progress ELSE b.progress END,
-            merge_key = coalesce(h.merge_key, b.merge_key),
-            number = coalesce(b.number, f.number), branch = coalesce(b.branch, f.branch),
-            commit_sha = coalesce(b.commit_sha, f.commit_sha),
-            commit_message = coalesce(b.commit_message, f.commit_message),
-            author = coalesce(b.author, f.author), event = coalesce(b.event, f.event),
-            formerly = coalesce(b.formerly, f.formerly), metadata = coalesce(b.metadata, f.metadata),
-            web_url = CASE WHEN h.build_id IS NULL THEN b.web_url ELSE h.web_url END,
+        SET attempt = CASE WHEN s.is_head THEN s.attempt ELSE b.attempt END, version = s.new_version,
+            status = CASE WHEN s.is_head THEN s.status ELSE b.status END,
+            raw_status = CASE WHEN s.is_head THEN s.raw_status ELSE b.raw_status END,
+            is_finished = CASE WHEN s.is_head THEN s.is_finished ELSE b.is_finished END,
+            is_unstable = CASE WHEN s.is_head THEN s.is_unstable ELSE b.is_unstable END,
+            cancel_reason = CASE WHEN s.is_head THEN s.cancel_reason ELSE b.cancel_reason END,
+            started_at = CASE WHEN s.is_head THEN s.started_at ELSE b.started_at END,
+            finished_at = CASE WHEN s.is_head THEN s.finished_at ELSE b.finished_at END,
+            duration_seconds = CASE WHEN s.is_head THEN s.duration ELSE b.duration_seconds END,
+            queued_seconds = CASE WHEN s.is_head THEN s.queued_seconds ELSE b.queued_seconds END,
+            progress = CASE WHEN s.is_head AND s.wins THEN s.progress ELSE b.progress END,
+            merge_key = CASE WHEN s.is_head THEN s.merge_key ELSE b.merge_key END,
+            number = coalesce(b.number, s.any_number), branch = coalesce(b.branch, s.any_branch),
+            commit_sha = coalesce(b.commit_sha, s.any_commit_sha),
+            commit_message = coalesce(b.commit_message, s.any_commit_message),
+            author = coalesce(b.author, s.any_author), event = coalesce(b.event, s.any_event),
+            formerly = coalesce(b.formerly, s.any_formerly),
+            metadata = coalesce(b.metadata, s.any_metadata::jsonb),
+            web_url = CASE WHEN s.is_head THEN s.web_url ELSE b.web_url END,
             recorded_at = clock_timestamp()
-        FROM filled f
-        LEFT JOIN heads h ON h.build_id = f.build_id
-        LEFT JOIN counted c ON c.build_id = f.build_id
-        WHERE b.id = f.build_id AND NOT f.is_new_build
-    )
+        FROM builds_seen s
+        WHERE b.id = s.build_id AND NOT s.is_new_build
+    ),
+    {CHANGES_WRITTEN}
     SELECT count(*) AS transitions, CAST(json_agg(n) AS text) AS document
     FROM (SELECT build_id, project_id, attempt, version, from_status, status AS to_status, is_superseded, at, ordinal
           FROM numbered) n
 """).bindparams(bindparam("inserted", type_=ARRAY(BigInteger)))
 """Attempts take the greater of what is stored and what was seen, builds show their greatest attempt.
 
+What that changes in the figures goes to `metric_changes`.
 Returns the changes of status as the JSON document that `events.append` takes, oldest build first.
 """
 

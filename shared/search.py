@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 CHUNK_SECONDS = 8 * 3600
 
-CHUNK_SQL = f"(extract(epoch FROM {{queued_at}})::bigint / {CHUNK_SECONDS})"
+CHUNK_SQL = f"(floor(extract(epoch FROM {{queued_at}}))::bigint / {CHUNK_SECONDS})"
 """The eight hours an instant lies in, as a number; SQL to be formatted with the column's name."""
 
 PREFIX_SQL = "lpad(to_hex({chunk}), 5, '0')"

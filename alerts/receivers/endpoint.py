@@ -7,8 +7,8 @@ from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
-from alerts.receivers.post import Answer
 from shared.http.addresses import is_forbidden
+from shared.http.post import Answer
 from shared.http.rate_limit import pause
 
 PASSING = frozenset(

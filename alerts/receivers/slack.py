@@ -12,11 +12,11 @@ from pydantic import Field, SecretStr, field_validator
 from alerts.notice import Notice
 from alerts.receiver import OpenableSettings, Reference
 from alerts.receivers.endpoint import is_endpoint
-from alerts.receivers.post import Answer
 from alerts.receivers.slack_message import render, render_plain
 from alerts.receivers.slack_wire import DEADLINE_SECONDS, UNREADABLE, check_passing, post
 from shared.clock import utc_now
 from shared.errors import ReceiverGone, Rejected
+from shared.http.post import Answer
 
 # Slack says these with 400 or 403 as well, and no other text would be let in either.
 _CLOSED = {

@@ -15,12 +15,12 @@ from alerts.message import one_line
 from alerts.notice import Notice
 from alerts.receiver import OpenableSettings, Reference
 from alerts.receivers.endpoint import is_endpoint, retry_after
-from alerts.receivers.post import Answer
 from alerts.receivers.slack_message import render, render_plain
 from alerts.receivers.slack_wire import DEADLINE_SECONDS, UNREADABLE, check_passing, post
 from shared.clock import utc_now
 from shared.config.fields import HttpUrl
 from shared.errors import ReceiverGone, Rejected, RetryLater
+from shared.http.post import Answer
 
 # The errors of https://docs.slack.dev/reference/methods/chat.postMessage and chat.update, by what to do about them.
 _LATER = {

@@ -92,16 +92,26 @@ def _facts(facts: Sequence[tuple[str, str]]) -> Iterator[Block]:
 
 
 def _sections(notice: Notice, base_url: str) -> Iterator[Block]:
-    """Every section gets the same share of what a message may hold."""
+    """Sections share what a message may hold."""
     links = notice.resolved_links(base_url)
     everything = links[0][1] if links else None
-    for section in notice.sections:
-        lines = [_line(line, base_url) for line in section.lines]
-        shown = list(_fitting(lines, _LINES_LIMIT // len(notice.sections)))
+    rendered = [[_line(line, base_url) for line in section.lines] for section in notice.sections]
+    shares = _shares([sum(len(line) + 1 for line in lines) for lines in rendered], _LINES_LIMIT)
+    for section, lines, share in zip(notice.sections, rendered, shares, strict=True):
+        shown = list(_fitting(lines, share))
         if more := section.more + len(lines) - len(shown):
             shown.append(_linked(f"and {more:,} more", everything))
         title = [f"*{escape_markup(section.title, _LINE_LIMIT)}*"] if section.title else []
         yield from _paragraphs([*title, *shown], is_folded=True)
+
+
+def _shares(needs: Sequence[int], room: int) -> list[int]:
+    """What each may take: all get the same, and what one does not need is the others'."""
+    shares = [0] * len(needs)
+    for served, place in enumerate(sorted(range(len(needs)), key=needs.__getitem__)):
+        shares[place] = min(needs[place], room // (len(needs) - served))
+        room -= shares[place]
+    return shares
 
 
 def _line(line: Line, base_url: str) -> str:

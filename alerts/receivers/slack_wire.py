@@ -10,8 +10,8 @@ import orjson
 from pydantic import SecretStr
 
 from alerts.receivers.endpoint import PASSING, retry_after
-from alerts.receivers.post import Answer, post_json
 from shared.errors import RetryLater
+from shared.http.post import Answer, post_json
 
 DEADLINE_SECONDS = 8.0
 """For one message in all, every request it takes included; far inside a delivery's lease."""

@@ -15,10 +15,10 @@ from alerts.receiver import OpenableSettings, Reference
 from alerts.receivers.cdevents import as_cloud_events
 from alerts.receivers.endpoint import PASSING, is_endpoint, retry_after
 from alerts.receivers.identity import identity
-from alerts.receivers.post import Answer, post_json
 from alerts.receivers.webhook_body import as_body
 from shared.clock import utc_now
 from shared.errors import ReceiverGone, Rejected, RetryLater
+from shared.http.post import Answer, post_json
 from shared.secret import SecretSource, SecretUnavailable
 from shared.signatures import SIGNING_KEY_PREFIX, signing_key, standard_signature
 

@@ -19,7 +19,7 @@ NOW = sa.text("clock_timestamp()")
 FIND_WHAT_IS_THERE = """
     INSERT INTO build_search (build_id, queued_at, words)
     SELECT b.id, b.queued_at, array_to_tsvector(ARRAY(
-        SELECT DISTINCT lpad(to_hex(extract(epoch FROM b.queued_at)::bigint / 28800), 5, '0') || left(word, 40)
+        SELECT DISTINCT lpad(to_hex(floor(extract(epoch FROM b.queued_at))::bigint / 28800), 5, '0') || left(word, 40)
         FROM unnest(regexp_split_to_array(lower(concat_ws(' ',
             b.pipeline_name, r.name, b.branch, b.commit_sha, b.author, left(b.commit_message, 1000))),
             '[^[:alnum:]]+')) word
@@ -32,9 +32,14 @@ def upgrade() -> None:
     _cells()
     _flakes()
     _search()
+    _telemetry()
     op.create_index("ix_builds_branch_newest", "builds", ["branch", sa.text("queued_at DESC"), sa.text("id DESC")])
     op.create_index("ix_builds_author_newest", "builds", ["author", sa.text("queued_at DESC"), sa.text("id DESC")])
     op.create_index("ix_builds_commit", "builds", ["commit_sha"], postgresql_using="hash")
+    deploys = sa.text("event = 'deployment'")
+    op.create_index("ix_builds_deployments", "builds", ["queued_at"], postgresql_where=deploys)
+    told = ["pipeline_id", "branch", "opened_at"]
+    op.create_index("ix_incidents_fixed", "incidents", ["fixed_at"], postgresql_include=told)
 
 
 def _cells() -> None:
@@ -108,11 +113,38 @@ def _search() -> None:
         sa.PrimaryKeyConstraint("build_id", name=op.f("pk_build_search")),
     )
     op.execute(FIND_WHAT_IS_THERE)
-    op.create_index("ix_build_search_words", "build_search", ["words"], postgresql_using="gin")
+    op.create_index(
+        "ix_build_search_words",
+        "build_search",
+        ["words"],
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": "off"},
+    )
+
+
+def _telemetry() -> None:
+    zero = sa.text("0")
+    op.create_table(
+        "telemetry",
+        sa.Column("id", sa.SmallInteger(), server_default=sa.text("1"), nullable=False),
+        sa.Column("pos", sa.BigInteger(), nullable=False),
+        sa.Column("fence", sa.BigInteger(), server_default=zero, nullable=False),
+        sa.Column("lease_until", INSTANT, nullable=True),
+        sa.Column("next_try_at", INSTANT, server_default=NOW, nullable=False),
+        sa.Column("failures", sa.Integer(), server_default=zero, nullable=False),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column("last_sent_at", INSTANT, nullable=True),
+        sa.Column("active_told_at", INSTANT, nullable=True),
+        sa.Column("sent", sa.BigInteger(), server_default=zero, nullable=False),
+        sa.Column("dropped", sa.BigInteger(), server_default=zero, nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_telemetry_one_row")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_telemetry")),
+    )
 
 
 def downgrade() -> None:
-    for index in ("ix_builds_branch_newest", "ix_builds_author_newest", "ix_builds_commit"):
-        op.drop_index(index, table_name="builds")
-    for table in ("build_search", "flakes", "metric_cells", "metric_members", "metric_changes"):
+    op.drop_index("ix_incidents_fixed", table_name="incidents")
+    for index in ("branch_newest", "author_newest", "commit", "deployments"):
+        op.drop_index(f"ix_builds_{index}", table_name="builds")
+    for table in ("telemetry", "build_search", "flakes", "metric_cells", "metric_members", "metric_changes"):
         op.drop_table(table)

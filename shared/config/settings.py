@@ -19,6 +19,7 @@ from shared.config.patterns import finder, is_exclusion, is_pattern
 from shared.config.routes import RouteSettings
 from shared.config.secrets import is_secret, named_secrets
 from shared.config.tables import TableReader
+from shared.config.telemetry import TelemetrySettings
 from shared.errors import ConfigError
 from shared.secret import SecretSource
 from shared.signatures import what_is_wrong
@@ -41,6 +42,7 @@ class ServerSettings(Settings):
         50, ge=1, le=1_000_000, description="of those, open from one address (loopback is not counted)"
     )
     public_read: bool = Field(False, description="whether reading needs no key even off loopback")
+    public_badges: bool = Field(False, description="whether badges addressed by name need no key even off loopback")
     allowed_hosts: tuple[str, ...] = Field((), description="names accepted in Host besides our own")
     allowed_origins: tuple[HttpUrl, ...] = Field((), description="other sites whose pages may open sockets")
     trusted_proxies: int = Field(0, ge=0, le=10, description="reverse proxies in front of the API")
@@ -239,6 +241,7 @@ class Config:
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     scheduler: SchedulerSettings = field(default_factory=SchedulerSettings)
     logging: LoggingSettings = field(default_factory=LoggingSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     projects: tuple[ProjectSettings, ...] = ()
     providers: tuple[ProviderSettings, ...] = ()
     receivers: tuple[ReceiverSettings, ...] = ()
@@ -253,6 +256,7 @@ SECTIONS: Mapping[str, type[Settings]] = {
     "database": DatabaseSettings,
     "scheduler": SchedulerSettings,
     "logging": LoggingSettings,
+    "telemetry": TelemetrySettings,
 }
 """The sections that stand once, whose keys the environment can set."""
 
@@ -286,6 +290,7 @@ def load(
         database=reader.section("database", DatabaseSettings),
         scheduler=reader.section("scheduler", SchedulerSettings),
         logging=reader.section("logging", LoggingSettings),
+        telemetry=reader.section("telemetry", TelemetrySettings),
         projects=reader.tables("projects", None, ProjectSettings, "key"),
         providers=() if providers is None else reader.tables("providers", providers, ProviderSettings, "name"),
         receivers=() if receivers is None else reader.tables("receivers", receivers, ReceiverSettings, "name"),

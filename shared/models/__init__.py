@@ -42,6 +42,7 @@ from shared.models.collecting import (
 )
 from shared.models.numbers import BuildSearch, Flake, MetricCell, MetricMember, metric_changes
 from shared.models.serving import Health, Key, Process
+from shared.models.telemetry import Telemetry
 
 __all__ = [
     "AlertRules",
@@ -86,6 +87,7 @@ __all__ = [
     "Silence",
     "Source",
     "Stream",
+    "Telemetry",
     "Telling",
     "Thread",
     "Verdict",

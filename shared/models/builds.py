@@ -37,6 +37,7 @@ class Build(Base):
         Index("ix_builds_branch_newest", "branch", desc("queued_at"), desc("id")),
         Index("ix_builds_author_newest", "author", desc("queued_at"), desc("id")),
         Index("ix_builds_commit", "commit_sha", postgresql_using="hash"),
+        Index("ix_builds_deployments", "queued_at", postgresql_where=text("event = 'deployment'")),
         Index("ix_builds_open", "pipeline_id", postgresql_where=text("NOT is_finished")),
         Index("ix_builds_formerly", "pipeline_id", "formerly", postgresql_where=text("formerly IS NOT NULL")),
         Index("ix_builds_rerun", "pipeline_id", postgresql_where=text("attempt > 1")),

@@ -75,7 +75,29 @@ def test_a_key_may_what_its_scopes_say(world: World) -> None:
     assert client.post(TRIGGER, headers=bearer(collector)).status_code == 202
 
 
-@pytest.mark.parametrize("header", ["Bearer nonsense", "Bearer ", "Basic Zm9vOmJhcg==", "Bearer bo_live_\x7f", "x"])
+def test_a_key_may_come_as_the_password_of_those_who_can_send_nothing_else(world: World) -> None:
+    key = world.key(Scope.READ)
+    client = serve(world.engine, host="0.0.0.0")
+
+    assert client.get("/cc.xml", auth=("anyone", key)).status_code == 200
+    assert client.get("/cc.xml", auth=(key, "")).status_code == 401
+    assert client.get("/cc.xml", auth=("anyone", key[:-1])).status_code == 401
+    assert "Basic" not in client.get("/cc.xml").headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Bearer nonsense",
+        "Bearer ",
+        "Basic Zm9vOmJhcg==",
+        "Basic ",
+        "Basic é",
+        "Basic /////w==",
+        "Bearer bo_live_\x7f",
+        "x",
+    ],
+)
 def test_a_wrong_key_is_refused_even_where_none_is_needed(world: World, header: str) -> None:
     answer = serve(world.engine).get("/api/builds", headers={"Authorization": header})
 
@@ -148,7 +170,17 @@ def test_every_route_asks_for_what_it_should(database: Engine) -> None:
         "/api/session",
         "/static/<path:filename>",
     }
-    assert {rule for rule in asked["read"] if not rule.startswith("/api/")} == {"/metrics"}
+    assert {rule for rule in asked["read"] if not rule.startswith("/api/")} == {
+        "/metrics",
+        "/cc.xml",
+        "/cctray.xml",
+        "/badge/pipeline/<id:pipeline_id>.svg",
+        "/badge/pipeline/<id:pipeline_id>.json",
+    }
+    assert asked["badge"] == {
+        "/badge/<string:installation>/<path:name>.svg",
+        "/badge/<string:installation>/<path:name>.json",
+    }
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8080", "127.0.0.1:8080", "[::1]:8080", "builds.example.com"])

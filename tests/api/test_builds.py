@@ -150,6 +150,49 @@ def test_several_values_come_by_comma_or_by_repeating(world: World, client: Flas
     assert {build["status"] for build in by_comma} == {"failed", "running"}
 
 
+NARROWED = {
+    "commit_sha=" + "b" * 40: ["2"],
+    "cancel_reason=person": ["3"],
+    "cancel_reason=unknown,superseded": ["4"],
+    "first_status=failed": ["1"],
+    "first_status=failed,running": ["5", "1"],
+    "is_flaky=true": [],
+    "is_flaky=false&status=succeeded": ["1", "2"],
+    "is_active=false": ["4", "3", "1", "2"],
+    "has_duration=false": ["5", "4"],
+    "q=LOG": ["2"],
+    "q=log+fix+ac": ["2"],
+    "q=login&branch=main&status=failed": [],
+}
+
+
+@pytest.mark.parametrize("query", NARROWED)
+def test_a_list_is_narrowed_by_each_of_its_filters(world: World, client: FlaskClient, query: str) -> None:
+    plain: dict[str, Any] = {"commit_message": "Nothing"}
+    world.record(
+        a_build("failed", external_id="1", queued_at=NOON + minutes(1), **plain),
+        a_build("succeeded", external_id="1", attempt=2, queued_at=NOON + minutes(1), **plain),
+        a_build(external_id="2", commit_sha="b" * 40, commit_message="Fix the login form"),
+        a_build("cancelled", external_id="3", cancel_reason="person", queued_at=NOON + minutes(2), **plain),
+        a_build("cancelled", external_id="4", started_at=None, queued_at=NOON + minutes(3), **plain),
+        a_build("running", external_id="5", queued_at=NOON + minutes(4), **plain),
+    )
+
+    assert [build["external_id"] for build in follow(client, f"/api/builds?{query}", "builds")] == NARROWED[query]
+
+
+def test_a_page_may_be_short_and_still_name_the_next_one(world: World, client: FlaskClient) -> None:
+    """A thousand builds of another event than the one asked for: the page says how far it looked."""
+    world.record(*many_builds(1001), a_build(external_id="old", event="release", queued_at=NOON - minutes(1)))
+
+    first = client.get("/api/builds?event=release").get_json()
+    builds = follow(client, "/api/builds?event=release", "builds")
+
+    assert first["builds"] == []
+    assert first["next_cursor"] is not None
+    assert [build["external_id"] for build in builds] == ["old"]
+
+
 def test_one_build_has_its_attempts_and_its_pipeline_inside(world: World, client: FlaskClient) -> None:
     world.record(a_build("failed", external_id="1"))
     world.record(a_build("succeeded", external_id="1", attempt=2))
@@ -286,10 +329,10 @@ STATEMENTS = {
     "/api/branches": 3,
     "/api/sources": 3,
     "/api/errors": 3,
-    "/api/metrics/overview": 6,
-    "/api/metrics/overview?repository=acme/web": 9,
-    "/api/metrics": 8,
-    "/api/metrics/pipeline/1": 10,
+    "/api/metrics/overview": 10,
+    "/api/metrics/overview?repository=acme/web": 12,
+    "/api/metrics": 14,
+    "/api/metrics/pipeline/1": 13,
     "/livez": 0,
     "/readyz": 5,
     "/metrics": 11,

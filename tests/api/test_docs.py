@@ -151,7 +151,15 @@ def test_the_guide_tells_of_every_route(spec: dict[str, Any]) -> None:
     assert [path for path in spec["paths"] if path not in guide] == []
 
 
-@pytest.mark.parametrize(("page", "path"), [("api.md", "/api/builds"), ("incidents.md", "/api/incidents")])
+@pytest.mark.parametrize(
+    ("page", "path"),
+    [
+        ("api.md", "/api/builds"),
+        ("incidents.md", "/api/incidents"),
+        ("open-formats.md", "/cc.xml"),
+        ("open-formats.md", "/badge/pipeline/{pipeline_id}.svg"),
+    ],
+)
 def test_a_guide_names_every_parameter_of_its_list(spec: dict[str, Any], page: str, path: str) -> None:
     guide = (Path(__file__).parents[2] / "docs" / page).read_text()
 

@@ -52,7 +52,7 @@ def test_the_answer_keeps_the_promise(world: World, client: FlaskClient, path: s
     world.record(a_build("failed", jobs=(a_job(),)))
     world.run("UPDATE sources SET failures = 4, last_error = 'unplugged', last_ok_at = now() - interval '3 minutes'")
 
-    ids = {"build_id": 1, "pipeline_id": 1, "incident_id": an_incident(world.engine)}
+    ids = {"build_id": 1, "pipeline_id": 1, "incident_id": an_incident(world.engine), "key": "default"}
     answer = client.get(path.format_map(ids))
 
     assert answer.status_code == 200, answer.text

@@ -35,7 +35,14 @@ LISTS = [
     "/api/receivers",
     "/api/silences",
 ]
-FIGURES = ["/api/metrics", "/api/metrics/overview", "/api/metrics/pipeline/1"]
+FIGURES = [
+    "/api/metrics",
+    "/api/metrics/overview",
+    "/api/metrics/pipeline/1",
+    "/api/metrics/flaky",
+    "/api/metrics/slowdowns",
+    "/api/projects/default/analytics",
+]
 UNDER = [
     "/api/builds/1",
     "/api/builds/1/jobs",

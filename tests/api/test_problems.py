@@ -11,7 +11,7 @@ from shared.keys import Scope
 from tests.api.serving import World, serve
 
 CASES: dict[str, tuple[str, int, str, str]] = {
-    "unknown parameter": ("/api/builds?pipelin=1", 422, "pipelin", "accepted are author, branch, cursor"),
+    "unknown parameter": ("/api/builds?pipelin=1", 422, "pipelin", "are author, branch, cancel_reason, commit_sha"),
     "unknown parameter where none is": ("/api/builds/1?x=1", 422, "x", "no parameter is accepted here"),
     "not a number": ("/api/builds?limit=many", 422, "limit", "a whole number from 1 to 200"),
     "too many": ("/api/builds?limit=201", 422, "limit", "from 1 to 200"),
@@ -26,7 +26,9 @@ CASES: dict[str, tuple[str, int, str, str]] = {
         "until",
         "later than since",
     ),
-    "a search too short": ("/api/builds?q=ab", 422, "q", "at least 3 characters"),
+    "a search without words": ("/api/builds?q=--", 422, "q", "a letter or a digit"),
+    "no truth value": ("/api/builds?is_flaky=yes", 422, "is_flaky", "one of true, false"),
+    "a reason nobody has": ("/api/builds?cancel_reason=fate", 422, "cancel_reason", "person, timeout, unknown"),
     "NUL": ("/api/builds?branch=a%00b", 422, "branch", "without NUL"),
     "empty": ("/api/builds?branch=", 422, "branch", "1 to 500 characters"),
     "given twice": ("/api/builds?limit=1&limit=2", 422, "limit", "once"),

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.portion import Place
 from api.ring import GONE, Entry, Ring, Subject, make_entries
-from api.subscriber import Place
 from api.subscription import Filter
 from shared.models import Event
 from shared.queries import Row

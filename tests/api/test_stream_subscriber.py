@@ -15,6 +15,7 @@ from wsproto.events import CloseConnection, Ping, TextMessage
 
 from api.hub import Hub, Limits, TooManySockets
 from api.peer import Gone, Peer, text_frame
+from api.portion import Portions
 from api.ring import Ring
 from api.stream import converse
 from api.subscriber import LogAccess, Subscriber
@@ -53,7 +54,7 @@ def hub() -> Iterator[Hub]:
 
 def a_subscriber(ring: Ring, peer: Peer) -> Subscriber:
     engine = make_engine(NOWHERE, application="test")
-    return Subscriber(peer, LogAccess(ring, engine, BoundedSemaphore(1), uuid4()))
+    return Subscriber(peer, LogAccess(ring, Portions(ring), engine, BoundedSemaphore(1), uuid4()))
 
 
 def read_to_the_end(connection: Any) -> list[Any]:

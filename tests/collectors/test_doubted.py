@@ -42,7 +42,7 @@ def an_open_build(watching: Watching, place: str) -> str:
 
 def ghosts(watching: Watching) -> list[str]:
     with Session(watching.engine) as session:
-        found = list_builds(session, BuildFilter(), limit=100)
+        found = list_builds(session, BuildFilter(), limit=100).rows
     return [str(row["external_id"]) for row in found if row["stale_since"] is not None]
 
 

@@ -161,3 +161,9 @@ def test_unmigrated_tables_are_said_in_words(config: Path, database_url: str, si
         scheduler.join(15)
 
     assert scheduler.exitcode == 1
+
+
+def test_what_is_recorded_is_added_to_the_figures(config: Path, database_url: str, simulator: Simulator) -> None:
+    counted = "SELECT 1 FROM metric_cells WHERE scope = 0 AND grain = 2 AND builds > 0"
+    with running(config, database_url, simulator):
+        assert eventually(lambda: ask(database_url, counted) != [])

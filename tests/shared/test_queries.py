@@ -6,13 +6,15 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
+from shared.clock import utc_now
 from shared.models import Instance, Source
+from shared.observation import Observation
 from shared.queries import BuildFilter, build_objects, list_builds
 from shared.recorder import record
-from shared.rows import Row
+from shared.rows import Row, as_int
 from shared.scope import Scope
 from shared.status import Status
 from tests.api.serving import statements
@@ -59,7 +61,7 @@ def fill(session: Session, count: int = 120) -> list[Row]:
             for number in range(count // 2)
         ]
         record(session, observations, instance_id=instance.id, source_id=None, is_backfill=False)
-    return list_builds(session, BuildFilter(), limit=10_000)
+    return list_builds(session, BuildFilter(), limit=10_000).rows
 
 
 def test_a_build_object_has_the_documented_fields_in_the_documented_order(session: Session) -> None:
@@ -95,9 +97,12 @@ FILTERS: dict[str, tuple[BuildFilter, Callable[[Row], bool]]] = {
     "event": (BuildFilter(event=("schedule",)), lambda row: row["event"] == "schedule"),
     "since": (BuildFilter(since=NOON + minutes(20)), lambda row: instant(row) >= NOON + minutes(20)),
     "until": (BuildFilter(until=NOON + minutes(20)), lambda row: instant(row) < NOON + minutes(20)),
-    "percent sign": (BuildFilter(text="100%"), lambda row: row["commit_message"] == "100% done"),
-    "underscore": (BuildFilter(text="A_B"), lambda row: row["branch"] == "feature/a_b"),
-    "backslash": (BuildFilter(text="\\a_b"), lambda row: row["branch"] == "\\a_b"),
+    "word": (BuildFilter(text="FIX"), lambda row: row["commit_message"] == "Fix"),
+    "words": (BuildFilter(text="done 100%"), lambda row: row["commit_message"] in {"100% done", "1000 done"}),
+    "words of two texts": (
+        BuildFilter(text="acme axb"),
+        lambda row: row["branch"] == "feature/axb",
+    ),
 }
 
 
@@ -111,7 +116,7 @@ def test_a_filter_returns_its_matches_and_nothing_else(session: Session, name: s
     everything = fill(session)
     wanted, fits = FILTERS[name]
 
-    assert list_builds(session, wanted, limit=1000) == [row for row in everything if fits(row)]
+    assert list_builds(session, wanted, limit=1000).rows == [row for row in everything if fits(row)]
 
 
 def test_any_two_filters_together_return_what_fits_both(session: Session) -> None:
@@ -134,18 +139,16 @@ def test_any_two_filters_together_return_what_fits_both(session: Session) -> Non
         )
         if is_combined:
             expected = [row for row in everything if fits(row) and also_fits(row)]
-            assert list_builds(session, both, limit=1000) == expected, both
+            assert list_builds(session, both, limit=1000).rows == expected, both
 
 
-@pytest.mark.parametrize("seek_pipelines", [0, 100])
-def test_pages_of_any_filter_put_together_are_the_whole(session: Session, seek_pipelines: int) -> None:
-    """With the walk over few pipelines and with the one over many: both must answer the same."""
+def test_pages_of_any_filter_put_together_are_the_whole(session: Session) -> None:
     everything = fill(session)
 
     for wanted, fits in FILTERS.values():
         pages: list[Row] = []
         after = None
-        while page := list_builds(session, wanted, limit=7, after=after, seek_pipelines=seek_pipelines):
+        while page := list_builds(session, wanted, limit=7, after=after).rows:
             pages += page
             after = (instant(page[-1]), int(str(page[-1]["id"])))
         assert pages == [row for row in everything if fits(row)]
@@ -157,7 +160,7 @@ def test_builds_that_arrive_between_pages_neither_repeat_nor_hide_one(session: S
     seen: list[object] = []
     after = None
     number = 1000
-    while page := list_builds(session, BuildFilter(), limit=10, after=after):
+    while page := list_builds(session, BuildFilter(), limit=10, after=after).rows:
         seen += [row["id"] for row in page]
         after = (instant(page[-1]), int(str(page[-1]["id"])))
         # One that is newest of all, one at the very instant the page ended, one from long ago.
@@ -178,10 +181,102 @@ def test_builds_that_arrive_between_pages_neither_repeat_nor_hide_one(session: S
 def test_a_list_costs_the_same_statements_however_long(database: Engine, limit: int) -> None:
     with Session(database) as session, session.begin():
         fill(session)
+    asked = {
+        "plain": BuildFilter(),
+        "scope": BuildFilter(scope=Scope(repository=("acme/1",))),
+        "one": BuildFilter(status=(Status.FAILED,)),
+        "two": BuildFilter(status=(Status.FAILED,), branch=("main",)),
+        "words": BuildFilter(text="done"),
+    }
+    sent = {}
 
-    with statements(database) as plain, Session(database) as session:
-        list_builds(session, BuildFilter(), limit=limit)
-    with statements(database) as narrowed, Session(database) as session:
-        list_builds(session, BuildFilter(scope=Scope(repository=("acme/1",))), limit=limit)
+    for name, wanted in asked.items():
+        with statements(database) as sent[name], Session(database) as session:
+            list_builds(session, wanted, limit=limit)
 
-    assert (len(plain), len(narrowed)) == (1, 3)
+    assert {name: len(found) for name, found in sent.items()} == {
+        "plain": 1, "scope": 2, "one": 1, "two": 2, "words": 1
+    }  # fmt: skip
+
+
+def given(session: Session, *observations: Observation) -> dict[str, int]:
+    """Builds of one instance, by their external ids."""
+    instance = an_instance(session, "github.com", "github")
+    record(session, observations, instance_id=instance.id, source_id=None, is_backfill=False)
+    return {str(row["external_id"]): as_int(row["id"]) for row in list_builds(session, BuildFilter(), limit=100).rows}
+
+
+def found(session: Session, wanted: BuildFilter) -> list[str]:
+    return sorted(str(row["external_id"]) for row in list_builds(session, wanted, limit=100).rows)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "builds"),
+    [(("person",), ["person"]), (("unknown",), ["untold"]), (("person", "superseded"), ["person", "superseded"])],
+)
+def test_cancelled_builds_are_told_apart_by_why(session: Session, reasons: tuple[str, ...], builds: list[str]) -> None:
+    given(
+        session,
+        *(a_build("cancelled", external_id=word, cancel_reason=word) for word in ("person", "superseded")),
+        a_build("cancelled", external_id="untold"),
+        a_build("failed", external_id="other"),
+    )
+
+    assert found(session, BuildFilter(cancel_reason=reasons)) == builds
+
+
+def test_a_build_is_found_by_how_its_first_attempt_ended(session: Session) -> None:
+    given(
+        session,
+        a_build("failed", external_id="again"),
+        a_build("succeeded", external_id="again", attempt=2),
+        a_build("failed", external_id="once"),
+        a_build("succeeded", external_id="passed"),
+        a_build("failed", external_id="late", attempt=2),
+    )
+
+    assert found(session, BuildFilter(first_status=(Status.FAILED,))) == ["again", "once"]
+    assert found(session, BuildFilter(first_status=(Status.FAILED,), status=(Status.SUCCEEDED,))) == ["again"]
+
+
+def test_flaky_builds_are_those_on_record_as_flakes(session: Session) -> None:
+    ids = given(session, a_build(external_id="flaky"), a_build(external_id="calm"))
+    session.execute(
+        text("""
+            INSERT INTO flakes (build_id, pipeline_id, commit_sha, queued_at, passed_attempt, failed_build_id,
+                                failed_attempt)
+            SELECT id, pipeline_id, commit_sha, queued_at, 2, id, 1 FROM builds WHERE id = :id
+        """),
+        {"id": ids["flaky"]},
+    )
+
+    assert found(session, BuildFilter(is_flaky=True)) == ["flaky"]
+    assert found(session, BuildFilter(is_flaky=True, scope=Scope(repository=("acme/web",)))) == ["flaky"]
+    assert found(session, BuildFilter(is_flaky=False)) == ["calm"]
+
+
+def test_active_builds_are_open_and_to_be_believed(session: Session) -> None:
+    now = utc_now()
+    given(
+        session,
+        a_build("running", external_id="now", queued_at=now),
+        a_build("running", external_id="ghost", queued_at=now - minutes(60 * 24 * 40)),
+        a_build(external_id="over", queued_at=now),
+    )
+
+    assert found(session, BuildFilter(is_active=True)) == ["now"]
+    assert found(session, BuildFilter(is_active=False)) == ["ghost", "over"]
+
+
+def test_builds_without_a_duration_can_be_asked_for_or_left_out(session: Session) -> None:
+    given(session, a_build(external_id="timed"), a_build("skipped", external_id="untimed", started_at=None))
+
+    assert found(session, BuildFilter(has_duration=True)) == ["timed"]
+    assert found(session, BuildFilter(has_duration=False)) == ["untimed"]
+
+
+def test_a_commit_gives_its_builds(session: Session) -> None:
+    given(session, a_build(external_id="1"), a_build(external_id="2", commit_sha="b" * 40))
+
+    assert found(session, BuildFilter(commit_sha=("b" * 40, "c" * 40))) == ["2"]
+    assert found(session, BuildFilter(commit_sha=("b" * 39,))) == []

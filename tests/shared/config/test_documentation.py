@@ -99,6 +99,7 @@ def test_the_example_is_still_right_with_everything_in_it_switched_on(tmp_path: 
         "GHES_TOKEN": "token-of-the-enterprise-server",
         "SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T0/B0/x",
         "SMTP_PASSWORD": "password-of-the-mail-server",
+        "OTEL_HEADERS": "authorization=Bearer token-of-the-telemetry",
     }
 
     config = load(path, providers=PROVIDERS, receivers=RECEIVERS, environ=environ)

@@ -14,7 +14,6 @@ from shared.http.trust import trusted
 _LARGEST_ANSWER = 262_144  # Slack's Web API repeats the whole message in its answer
 
 _HEADERS: Mapping[str, str] = {
-    "Content-Type": "application/json; charset=utf-8",
     "Accept-Encoding": "identity",
     "User-Agent": "build-observatory",
     "Connection": "close",
@@ -31,14 +30,20 @@ _WENT_WRONG = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: lower-case header names, and the beginning of the body."""
+    """What came back: lower-case header names, and the beginning of the body, as text and as it came."""
 
     status: int
     headers: Mapping[str, str]
     body: str
+    content: bytes = b""
 
 
 def post_json(url: SecretStr, body: bytes, seconds: float, headers: Mapping[str, str] | None = None) -> Answer:
+    """Post JSON; see `post`."""
+    return post(url, body, seconds, {"Content-Type": "application/json; charset=utf-8", **(headers or {})})
+
+
+def post(url: SecretStr, body: bytes, seconds: float, headers: Mapping[str, str]) -> Answer:
     """Post and read the answer within `seconds`, name resolution and TLS included; any answer is an answer.
 
     `headers` come on top of our own and replace those of the same name.
@@ -48,7 +53,7 @@ def post_json(url: SecretStr, body: bytes, seconds: float, headers: Mapping[str,
     host = urlsplit(url.get_secret_value()).hostname or ""
     try:
         with deadline(seconds):
-            return _exchange(url.get_secret_value(), body, {**_HEADERS, **(headers or {})})
+            return _exchange(url.get_secret_value(), body, {**_HEADERS, **headers})
     except DeadlinePassedError:
         raise RetryLater(f"{host} gave no complete answer within {seconds:.1f} s") from None
     except _WENT_WRONG as error:
@@ -63,7 +68,7 @@ def _exchange(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     ):
         start = _beginning(response)
         names = {name.decode("ascii").lower(): value.decode("latin-1") for name, value in response.headers}
-        return Answer(response.status, names, start.decode("utf-8", "replace"))
+        return Answer(response.status, names, start.decode("utf-8", "replace"), start)
 
 
 def _beginning(response: httpcore.Response) -> bytes:

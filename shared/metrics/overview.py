@@ -1,0 +1,116 @@
+"""All figures over a window: whole, against the period before, by bucket, and what is true now."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from shared.metrics import links
+from shared.metrics.dora import dora
+from shared.metrics.figures import figures_of
+from shared.metrics.formula import FORMULA
+from shared.metrics.members import counting
+from shared.metrics.open_builds import OpenBuilds, open_builds
+from shared.metrics.periods import Compared, Periods, periods
+from shared.metrics.read import read
+from shared.metrics.recovery import recoveries
+from shared.metrics.slowdowns import compare
+from shared.metrics.slowdowns import links as slowdown_links
+from shared.metrics.subject import Subject, subject_of
+from shared.metrics.totals import by_slot
+from shared.metrics.trend import trend
+from shared.metrics.window import HOUR, LAST, Bucket, Window, boundaries
+from shared.queries import BuildFilter, Position, list_builds
+from shared.reading import plan_by_values, plan_for_any
+from shared.rows import Row
+
+UTC_ZONE = ZoneInfo("UTC")
+
+MOST_PAGES = 5
+"""So many pages are turned to find the newest build of a branch that has hardly any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Into which buckets a window is cut, by the clock of which zone."""
+
+    bucket: Bucket
+    zone: ZoneInfo = UTC_ZONE
+
+
+def overview(
+    session: Session, wanted: BuildFilter, frame: Window, cut: Cut | None = None, *, has_slowdown: bool = False
+) -> Row:
+    """All figures over the builds that `wanted`'s scope and branches name; its other parts are not looked at.
+
+    A fixed number of statements, none of which reads more builds than those of the hours that the window cuts.
+    `has_slowdown` adds whether they became slower. Raises TooManyBuckets.
+    """
+    plan_for_any(session)
+    subject = subject_of(session, wanted)
+    inner = () if cut is None else boundaries(frame, cut.bucket, cut.zone)[1:-1]
+    span = periods(session, subject, frame, inner=inner)
+    compared = span.compared(by_slot(read(session, subject, span.cover), span.slots))
+    now = open_builds(session, subject, span.cover.bounds)
+    figures = _compared(session, subject, span, compared, now)
+    if has_slowdown:
+        figures["slowdown"] = _slowdown(wanted, frame, compared)
+    return {
+        "window": span.as_row | {"bucket": cut and str(cut.bucket), "timezone": cut and str(cut.zone)},
+        **figures,
+        "series": None if cut is None else _series(span, compared, now),
+        "active": now.as_row,
+        "last_build": _last_build(session, wanted),
+        "counting": counting(session),
+        "formula": FORMULA,
+        "links": links.of_figures(wanted, span.read_frame),
+    }
+
+
+def _slowdown(wanted: BuildFilter, frame: Window, compared: Compared) -> Row | None:
+    if compared.before is None:
+        return None
+    found = compare(compared.before.succeeded.histogram, compared.window.succeeded.histogram)
+    return found.as_row | slowdown_links(wanted, frame)
+
+
+def _compared(session: Session, subject: Subject, span: Periods, compared: Compared, now: OpenBuilds) -> Row:
+    """The window's figures with what incidents say, and how they changed."""
+    frame, before = span.read_frame, span.before
+    # How many incidents are near decides the way to them.
+    plan_by_values(session)
+    recovered = recoveries(session, subject, [frame] if before is None else [frame, before])
+    open_now = now.of_slots(1 if span.has_before else 0)
+    figures = figures_of(compared.window, open_now, frame.elapsed / HOUR) | {"recovery": recovered[0]}
+    trended = None
+    if before is not None and compared.before is not None:
+        former = figures_of(compared.before, now.by_slot[0], before.elapsed / HOUR) | {"recovery": recovered[1]}
+        trended = trend(figures, former, before)
+    return figures | {"dora": dora(session, subject, frame, recovered[0]), "trend": trended}
+
+
+def _series(span: Periods, compared: Compared, now: OpenBuilds) -> list[Row]:
+    skipped = 1 if span.has_before else 0
+    spans = list(pairwise(span.cover.bounds))[skipped:]
+    return [
+        {"starts_at": start, "ends_at": None if end == LAST else end}
+        | figures_of(totals, open_here, _passed(start, end, span.frame) / HOUR)
+        for (start, end), totals, open_here in zip(spans, compared.buckets, now.by_slot[skipped:], strict=True)
+    ]
+
+
+def _passed(start: datetime, end: datetime, frame: Window) -> timedelta:
+    return max(min(end, frame.elapsed_until) - start, timedelta())
+
+
+def _last_build(session: Session, wanted: BuildFilter) -> Row | None:
+    """The newest build; None too where it was not met within MOST_PAGES."""
+    after: Position | None = None
+    for _ in range(MOST_PAGES):
+        page = list_builds(session, replace(wanted, since=None, until=None), limit=1, after=after)
+        if page.rows or page.next is None:
+            return page.rows[0] if page.rows else None
+        after = page.next
+    return None

@@ -1,0 +1,165 @@
+"""The one statement that figures are read by: cells, what is not yet added to them, and builds at cut hours."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from shared.metrics.cells import REASON_SQL, STATUS_SQL, BranchClass, CellScope
+from shared.metrics.contributions import OF_CHANGES
+from shared.metrics.cover import Cover
+from shared.metrics.histogram import BIN_SQL
+from shared.metrics.seek import narrowed, parameters_of, seek_of
+from shared.metrics.subject import KEY_COLUMN, Subject
+from shared.rows import Row, rows
+from shared.status import VERDICTS
+
+_VERDICT_CODES = ", ".join(str(status.rank) for status in sorted(VERDICTS))
+_VERDICT_WORDS = ", ".join(f"'{status}'" for status in sorted(VERDICTS))
+_SUMS = ("builds", "first_tries", "flaky", "timed", "waited", "duration_ms", "queued_ms")
+
+# Every cell is found by the primary key: by scope, id, grain and time, however many others there are.
+_CELLS = """
+    SELECT width_bucket(c.starts_at, (SELECT at FROM bounds)) AS slot, c.scope_id AS key, NULL::text AS branch,
+           c.status, c.cancel_reason, {sums}, {bins}
+    FROM unnest(CAST(:ids AS bigint[])) AS s(id)
+    CROSS JOIN unnest(CAST(:grains AS smallint[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
+        AS t(grain, starts_at, ends_at)
+    CROSS JOIN LATERAL (
+        SELECT * FROM metric_cells m
+        WHERE m.scope = {scope:d} AND m.scope_id = s.id AND m.grain = t.grain
+          AND m.starts_at >= t.starts_at AND m.starts_at < t.ends_at {branch}
+        OFFSET 0
+    ) c
+"""
+_CELL_BINS = ", ".join(
+    f"CASE WHEN c.status IN ({_VERDICT_CODES}) THEN c.{name} END AS {name}"
+    for name in ("duration_bins", "duration_counts", "queued_bins", "queued_counts")
+)
+
+# What one build adds, in the form of `contributions`; its first attempt is looked up only where it is not the latest.
+# What was recorded since counts where cells do: builds that are read themselves show it already.
+_ONE_BY_ONE = """
+    raw AS MATERIALIZED (
+        SELECT b.id, b.pipeline_id, b.branch, b.queued_at, b.status, b.cancel_reason, b.is_finished, b.attempt,
+               b.duration_seconds, b.queued_seconds
+        FROM {builds} b
+    ),
+    single AS (
+        SELECT x.pipeline_id, x.branch, x.queued_at, x.status, x.cancel_reason, x.builds, x.first_tries, x.flaky,
+               x.duration_ms, x.queued_ms
+        FROM ({of_changes}) x
+        JOIN unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])) AS t(starts_at, ends_at) ON {within}
+        WHERE true {changes}
+        UNION ALL
+        SELECT b.pipeline_id, b.branch, b.queued_at, b.status, b.cancel_reason, 1, (b.attempt = 1)::int, 0,
+               round(b.duration_seconds * 1000)::bigint, round(b.queued_seconds * 1000)::bigint
+        FROM raw b WHERE b.is_finished
+        UNION ALL
+        SELECT b.pipeline_id, b.branch, b.queued_at, a.status, a.cancel_reason, 0, 1, 0, NULL, NULL
+        FROM raw b JOIN attempts a ON a.build_id = b.id AND a.number = 1 WHERE b.attempt > 1 AND a.is_finished
+        UNION ALL
+        SELECT b.pipeline_id, b.branch, b.queued_at, 'succeeded', NULL, 0, 0, 1, NULL, NULL FROM {flakes} b
+    )
+"""
+
+_SINGLE_SUMS = """
+    sum(c.builds)::bigint, sum(c.first_tries)::bigint, sum(c.flaky)::bigint,
+    coalesce(sum(c.builds) FILTER (WHERE c.duration_ms IS NOT NULL), 0)::bigint,
+    coalesce(sum(c.builds) FILTER (WHERE c.queued_ms IS NOT NULL), 0)::bigint,
+    coalesce(sum(c.builds * c.duration_ms), 0)::bigint, coalesce(sum(c.builds * c.queued_ms), 0)::bigint
+"""
+_SINGLE_BINS = ", ".join(
+    f"array_agg({value}) FILTER (WHERE c.{column} IS NOT NULL AND c.builds <> 0 AND c.status IN ({_VERDICT_WORDS}))"
+    for column in ("duration_ms", "queued_ms")
+    for value in (f"({BIN_SQL.format(ms=f'c.{column}')})::smallint", "c.builds::int")
+)
+_NO_BINS = """
+    NULL::smallint[] AS duration_bins, NULL::int[] AS duration_counts,
+    NULL::smallint[] AS queued_bins, NULL::int[] AS queued_counts
+"""
+
+_SPANS = "unnest(CAST(:raw_starts AS timestamptz[]), CAST(:raw_ends AS timestamptz[])) AS t(starts_at, ends_at)"
+_WITHIN = "x.queued_at >= t.starts_at AND x.queued_at < t.ends_at"
+
+
+# Without histograms rows with the same key are added up where they are: of many pipelines there are many.
+_ADDED_UP = f"""
+    SELECT slot, key, branch, status, cancel_reason, {", ".join(f"sum({name})::bigint AS {name}" for name in _SUMS)},
+           {_NO_BINS}
+    FROM ({{found}}) f GROUP BY 1, 2, 3, 4, 5
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What is read beside counts and sums: `has_bins` for percentiles; `has_branches` where builds are read alone."""
+
+    has_bins: bool = True
+    has_branches: bool = False
+
+
+WHOLE = Detail()
+
+
+def read(session: Session, subject: Subject, cover: Cover, detail: Detail = WHOLE) -> list[Row]:
+    """Rows of `slot, key, branch, status, cancel_reason` (codes), sums and histograms; several may bear the same key.
+
+    `slot` counts from 1, along the cover's bounds; `key` is the id in the subject's scope, NULL where a pipeline has
+    none. Histograms are pairs of arrays: bins, in any order, and how many builds lie in each (negative: so many less),
+    of builds with a verdict.
+    """
+    statement = _statement(subject, detail)
+    if not detail.has_bins:
+        statement = _ADDED_UP.format(found=statement)
+    return rows(session, statement, _parameters(subject, cover), is_binary=True)
+
+
+def _found(table: str, subject: Subject) -> str:
+    """The rows of `builds` or `flakes` in the raw spans."""
+    seek = seek_of(table, subject)
+    where = " AND ".join([f"{_WITHIN} {seek.condition}", *narrowed(subject, "x", seek)])
+    # OFFSET 0 keeps the inner query as it is: once for each span, by an index, whatever the statistics say.
+    return f"""(
+        SELECT y.* FROM {seek.each} CROSS JOIN {_SPANS}
+        CROSS JOIN LATERAL (SELECT * FROM {table} x WHERE {where} OFFSET 0) y
+    )"""
+
+
+def _statement(subject: Subject, detail: Detail) -> str:
+    single = _ONE_BY_ONE.format(
+        of_changes=OF_CHANGES,
+        within=_WITHIN,
+        changes="".join(f" AND {condition}" for condition in narrowed(subject, "x")),
+        builds=_found("builds", subject),
+        flakes=_found("flakes", subject),
+    )
+    cells = _CELLS.format(
+        sums=", ".join(f"c.{name}" for name in _SUMS),
+        bins=_CELL_BINS if detail.has_bins else _NO_BINS,
+        scope=subject.scope,
+        branch=f"AND m.branch_class = {BranchClass.DEFAULT:d}" if subject.branch else "",
+    )
+    key = "0" if subject.scope is CellScope.EVERYTHING else f"p.{KEY_COLUMN[subject.scope]}"
+    return f"""
+        WITH bounds AS (SELECT CAST(:bounds AS timestamptz[]) AS at), {single}
+        {cells}
+        UNION ALL
+        SELECT width_bucket(c.queued_at, (SELECT at FROM bounds)), {key},
+               {"c.branch" if detail.has_branches else "NULL::text"},
+               {STATUS_SQL.format(status="c.status")}, {REASON_SQL.format(reason="c.cancel_reason")},
+               {_SINGLE_SUMS}, {_SINGLE_BINS if detail.has_bins else _NO_BINS}
+        FROM single c {"" if subject.scope is CellScope.EVERYTHING else "JOIN pipelines p ON p.id = c.pipeline_id"}
+        GROUP BY 1, 2, 3, c.status, c.cancel_reason
+    """
+
+
+def _parameters(subject: Subject, cover: Cover) -> dict[str, object]:
+    return parameters_of(subject) | {
+        "bounds": list(cover.bounds),
+        "ids": list(subject.ids),
+        "grains": [int(grain) for grain, _, _ in cover.cells],
+        "starts": [start for _, start, _ in cover.cells],
+        "ends": [end for _, _, end in cover.cells],
+        "raw_starts": [start for start, _ in cover.raw],
+        "raw_ends": [end for _, end in cover.raw],
+    }

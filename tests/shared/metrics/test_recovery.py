@@ -1,0 +1,98 @@
+"""Time to green and red time from incidents, and what DORA makes of them."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from shared import metrics
+from shared.metrics import Window
+from shared.queries import BuildFilter
+from shared.rows import Row
+from tests.api.serving import World, a_world
+from tests.factories import NOON, a_build, minutes
+from tests.incidents import an_incident
+
+FRAME = Window(NOON, NOON + timedelta(hours=10), NOON + timedelta(hours=20))
+
+
+def hours(count: float) -> timedelta:
+    return timedelta(hours=count)
+
+
+@pytest.fixture
+def world(database: Engine) -> World:
+    world = a_world(database)
+    world.record(a_build(), a_build(external_id="2", branch="feature"))
+    return world
+
+
+def found(world: World, frame: Window = FRAME, **wanted: Any) -> Row:
+    with Session(world.engine) as session:
+        return metrics.overview(session, BuildFilter(**wanted), frame)
+
+
+def test_time_to_green_is_of_incidents_that_ended_in_the_window(world: World) -> None:
+    for opened, fixed in ((-5, -1), (-2, 1), (2, 4), (3, 11)):
+        an_incident(world.engine, opened_at=NOON + hours(opened), fixed_at=NOON + hours(fixed))
+
+    recovery = found(world)["recovery"]
+
+    # Three hours and two; red are the first hour, two more, and seven up to the window's end.
+    assert recovery == {"fixed": 2, "average": 9000, "p50": 7200, "red_seconds": 36_000, "open": 0}
+
+
+def test_what_is_red_now_counts_up_to_now(world: World) -> None:
+    an_incident(world.engine, opened_at=NOON + hours(1))
+
+    going_on = found(world, Window(NOON, None, NOON + hours(3)))["recovery"]
+
+    assert going_on == {"fixed": 0, "average": None, "p50": None, "red_seconds": 7200, "open": 1}
+
+
+def test_other_branches_count_where_they_are_asked_for(world: World) -> None:
+    an_incident(world.engine, branch="feature", opened_at=NOON, fixed_at=NOON + hours(1))
+
+    assert [found(world, branch=branch)["recovery"]["fixed"] for branch in ((), ("main",), ("feature",))] == [0, 0, 1]  # type: ignore[index]
+
+
+def test_a_fix_dated_before_its_failure_lasted_no_time(world: World) -> None:
+    an_incident(world.engine, opened_at=NOON + hours(2), fixed_at=NOON + hours(1))
+
+    assert found(world)["recovery"] == {"fixed": 1, "average": 0, "p50": 0, "red_seconds": 0, "open": 0}
+
+
+def test_dora_says_why_it_has_nothing_to_say(world: World) -> None:
+    dora: Any = found(world)["dora"]
+
+    assert dora["recovery_time"]["seconds"] is None
+    assert "no incident" in dora["recovery_time"]["reason"]
+    assert dora["change_failure_rate"]["rate"] is None
+    assert "no deployments are collected" in dora["change_failure_rate"]["reason"]
+
+
+def test_change_failure_rate_is_of_builds_that_deploy(world: World) -> None:
+    statuses = ("succeeded", "succeeded", "failed", "cancelled")
+    world.record(
+        *(
+            a_build(word, external_id=f"d{n}", event="deployment", queued_at=NOON + minutes(n))
+            for n, word in enumerate(statuses)
+        ),
+        a_build("failed", external_id="old", event="deployment", queued_at=NOON - hours(1)),
+    )
+
+    dora: Any = found(world)["dora"]
+
+    assert dora["change_failure_rate"] == {"rate": 1 / 3, "failed": 1, "deployments": 3, "reason": None}
+
+
+def test_the_trend_compares_recovery_too(world: World) -> None:
+    an_incident(world.engine, opened_at=NOON - hours(3), fixed_at=NOON - hours(1))
+    an_incident(world.engine, opened_at=NOON + hours(3), fixed_at=NOON + hours(4))
+
+    trend: Any = found(world)["trend"]
+
+    assert trend["time_to_green"] == {"before": 7200, "change": -3600}
+    assert trend["red_seconds"] == {"before": 7200, "change": -3600}

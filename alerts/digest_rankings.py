@@ -5,7 +5,6 @@ from typing import Any
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from alerts.compose_read import subject_of
@@ -45,11 +44,11 @@ def read_rankings(session: Session, reach: Reach, period: Period, timezone: str)
                 return ()
             frame = Window(period.began_at, period.ended_at)
             return (
-                flaky_list(flaky.ranking(session, wanted, frame, limit=TOP), timezone),
-                slower_list(slowdowns.ranking(session, wanted, frame, limit=TOP)),
+                flaky_list(flaky.ranking(session, wanted, frame, limit=TOP).rows, timezone),
+                slower_list(slowdowns.ranking(session, wanted, frame, limit=TOP).rows),
             )
-    except SQLAlchemyError as error:
-        log.warning("digest without rankings", error=type(error).__name__)
+    except Exception as error:
+        log.warning("digest without rankings", error=type(error).__name__, exc_info=True)
         return ()
 
 

@@ -17,6 +17,7 @@ from api import (
     docs,
     envelope,
     errors,
+    export_room,
     health,
     incidents,
     log_text,
@@ -102,6 +103,7 @@ def create_app(config: Config, engine: Engine) -> Flask:
     provide(app, services)
     webhooks.register(app, engine)
     log_text.register(app)
+    export_room.register(app)
     Compress(app)
     envelope.register(app)
     auth.register(app)

@@ -10,6 +10,7 @@ from shared.xml_text import xml_text
 
 LONGEST_LABEL = 60
 LONGEST_MESSAGE = 40
+LONGEST_MORE = 160
 
 _HEIGHT = 20
 _PADDING = 6
@@ -48,7 +49,8 @@ def badge_svg(badge: Badge, style: Style = Style.FLAT) -> str:
     """The image. Its text is stretched to the measured width, whichever font draws it."""
     label, message = _shown(badge.label, LONGEST_LABEL), _shown(badge.message, LONGEST_MESSAGE)
     left, right = _field_width(label), _field_width(message)
-    words = f"{label}: {message}{f', {badge.more}' if badge.more else ''}"
+    more = _shown(badge.more, LONGEST_MORE)
+    words = f"{label}: {message}{f', {more}' if more else ''}"
     radius = 3 if style is Style.FLAT else 0
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="{_HEIGHT}" role="img" '

@@ -67,12 +67,13 @@ def cctray(query: dict[str, Any]) -> Response:
 def cctray_feed(states: list[Row], our_url: str, *, has_branches: bool = False) -> str:
     """The feed of these states; names carry the branch where it was asked for. Pure."""
     names = [_name(state, has_branches=has_branches) for state in states]
-    taken = Counter(names)
+    # Readers know a project by its name alone: two of one name would be one flickering lamp. First the installation
+    # tells them apart; two workflows of one repository may have the same name, and only our id tells those apart.
+    names = _told_apart(names, [f"{state['instance']}: {name}" for state, name in zip(states, names, strict=True)])
+    names = _told_apart(names, [f"{name} #{state['pipeline_id']}" for state, name in zip(states, names, strict=True)])
     root = ET.Element("Projects")
     for state, name in zip(states, names, strict=True):
-        # Readers know a project by its name alone; the same name on two installations would be one flickering lamp.
-        told = f"{state['instance']}: {name}" if taken[name] > 1 else name
-        ET.SubElement(root, "Project", _attributes(state, told, our_url))
+        ET.SubElement(root, "Project", _attributes(state, name, our_url))
     ET.indent(root)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
@@ -93,4 +94,10 @@ def _attributes(state: Row, name: str, our_url: str) -> dict[str, str]:
 
 def _name(state: Row, *, has_branches: bool) -> str:
     name = " / ".join(str(part) for part in (state["repository"], state["pipeline_name"]) if part)
-    return f"{name} ({state['branch']})" if has_branches else name
+    return xml_text(f"{name} ({state['branch']})" if has_branches else name)
+
+
+def _told_apart(names: list[str], longer: list[str]) -> list[str]:
+    """The names; for each that several have its longer form."""
+    taken = Counter(names)
+    return [more if taken[name] > 1 else name for name, more in zip(names, longer, strict=True)]

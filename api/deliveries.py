@@ -76,9 +76,10 @@ def one_delivery(query: dict[str, Any], delivery_id: int) -> Response:
     listing = keyset({"place": int}, fetch, start=-1, name="delivery items", shape=DeliveryItemSchema, scope=scope)
     if file := exported(listing, query):
         return file
+    after = listing.begins_after(query)
     with read() as opened:
         delivery = _find(opened.session, delivery_id)
-        page, next_cursor = listing.page(opened, query)
+        page, next_cursor = listing.page(opened, query["limit"], after)
         stale = staleness(opened.session, Scope())
     shown = _readable(delivery) if is_anyone() else delivery
     payload = shown | {"items": page, "next_cursor": next_cursor} | stale

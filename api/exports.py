@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from api.auth import principal
 from api.export_columns import columns_of, header, values_by
+from api.export_room import Place, take_place
 from api.file_format import FileFormat
 from api.listing import Listing, Part
 from api.services import read, services
@@ -33,18 +34,24 @@ log = structlog.get_logger()
 def exported(listing: Listing, query: Mapping[str, Any]) -> Response | None:
     """The list as the file that a loaded query asks for; None when it asks for a page of JSON.
 
-    The first rows are read before anything is answered, so that what is wrong is still told as a problem.
+    The first rows are read before anything is answered, so that what is wrong is still told as a problem; as one that
+    passes when as many files are being written as a process writes at a time.
     """
     form = FileFormat(query["format"])
     if form is FileFormat.JSON:
         return None
     most = query.get("limit")
     after = listing.begins_after(query)
-    with read() as opened:
-        listing.depends_on(opened.session)
-        part = listing.read(opened, _page_rows(most), after)
-        as_of = opened.as_of
-    rows = _following(services().engine, listing, part, most)
+    place = take_place()
+    try:
+        with read() as opened:
+            listing.depends_on(opened.session)
+            part = listing.read(opened, _page_rows(most), after)
+            as_of = opened.as_of
+    except BaseException:
+        place.leave()
+        raise
+    rows = _following(services().engine, listing, part, most, place)
     headers = {
         "Content-Disposition": f'attachment; filename="{_file_name(listing.name, as_of, form)}"',
         "X-As-Of": encode(as_of).decode().strip('"'),
@@ -52,18 +59,22 @@ def exported(listing: Listing, query: Mapping[str, Any]) -> Response | None:
         # A proxy that keeps a whole file before it hands it on would only fill its disk.
         "X-Accel-Buffering": "no",
     }
-    body = _told(_written(rows, listing, form), list=listing.name, format=str(form), by=principal().name)
-    return Response(body, headers=headers, content_type=form.content_type)
+    body = _told(_written(rows, listing, form), place, list=listing.name, format=str(form), by=principal().name)
+    response = Response(body, headers=headers, content_type=form.content_type)
+    # Of a body that was never begun, as for HEAD, nothing would be heard again.
+    response.call_on_close(place.leave)
+    return response
 
 
 def _page_rows(left: int | None) -> int:
     return PAGE_ROWS if left is None else min(PAGE_ROWS, left)
 
 
-def _following(engine: Engine, listing: Listing, part: Part, most: int | None) -> Iterator[list[Row]]:
+def _following(engine: Engine, listing: Listing, part: Part, most: int | None, place: Place) -> Iterator[list[Row]]:
     """The rows of a list from a first part on, each part read in a transaction of its own.
 
-    No connection is held while a reader takes its time.
+    No connection is held while a reader takes its time. Where a filter lets little through, part after part may be
+    empty: then nothing is sent that would fail, so it is looked whether the reader is still there.
     """
     left = most
     while True:
@@ -71,6 +82,8 @@ def _following(engine: Engine, listing: Listing, part: Part, most: int | None) -
         left = None if left is None else left - len(part.rows)
         if part.next is None or left == 0:
             return
+        if not part.rows:
+            place.check_reader()
         with reading(engine) as opened:
             part = listing.read(opened, _page_rows(left), part.next)
 
@@ -96,7 +109,7 @@ def _as_json_lines(rows: Sequence[Row]) -> bytes:
     return b"".join(chain.from_iterable((encode(row), b"\n") for row in rows))
 
 
-def _told(pieces: Iterator[bytes], **what: str) -> Iterator[bytes]:
+def _told(pieces: Iterator[bytes], place: Place, **what: str) -> Iterator[bytes]:
     """The pieces as they are; the log has who took what, and how it ended.
 
     What fails on the way goes on up: the server then breaks the connection, and no client takes the part for the
@@ -107,12 +120,16 @@ def _told(pieces: Iterator[bytes], **what: str) -> Iterator[bytes]:
         for piece in pieces:
             size += len(piece)
             yield piece
+            place.sent()
         end = "whole"
+    except BrokenPipeError:
+        raise
     except Exception as error:
         end = "broken"
         log.warning("export broke off", bytes=size, error=type(error).__name__, **what)
         raise
     finally:
+        place.leave()
         log.info("exported", bytes=size, end=end, **what)
 
 

@@ -24,15 +24,22 @@ EVERY_SOURCE = 100_000
 
 
 def exposition(
-    session: Session, accept: str = "", *, folder: Path, most_pipelines: int = MOST_PIPELINES
+    session: Session,
+    accept: str = "",
+    *,
+    folder: Path,
+    most_pipelines: int = MOST_PIPELINES,
+    is_for_anyone: bool = False,
 ) -> tuple[bytes, str]:
     """All figures and their content type, in the format asked for by an Accept header: OpenMetrics or Prometheus' text.
 
     The host's are of the machine we run on and of the volume that holds `folder`. Never a run id, a commit or a branch
     other than the default one is a label: those have no end. `most_pipelines` have figures of their own.
+    `is_for_anyone`: without the families that name receivers, credentials and processes, which `public_read` does not
+    open.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(RecordCollector(session))
+    registry.register(RecordCollector(session, is_for_anyone=is_for_anyone))
     registry.register(HostCollector(folder))
     ProcessCollector(registry=registry)
     encode_all, content_type = choose_encoder(accept)
@@ -43,15 +50,18 @@ def exposition(
 class RecordCollector(Collector):
     """Builds, sources, alerts and processes, as the database knows them."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, is_for_anyone: bool) -> None:
         self._session = session
+        self._is_for_anyone = is_for_anyone
 
     def collect(self) -> Iterator[Metric]:
         """Every family; the number of statements is fixed, and none scans the builds."""
         yield from run_families(self._session)
-        yield from _sources(sources(self._session, Scope(), limit=EVERY_SOURCE), gauges.budgets(self._session))
+        yield from _sources(sources(self._session, Scope(), limit=EVERY_SOURCE))
         yield from self._collecting()
         yield from self._ourselves()
+        if not self._is_for_anyone:
+            yield from self._confidential()
         yield from _telemetry(gauges.telemetry(self._session))
 
     def _collecting(self) -> Iterator[Metric]:
@@ -61,7 +71,11 @@ class RecordCollector(Collector):
         name, words = "observatory_collector_errors", "What went wrong while collecting"
         yield counter(name, words, ("instance", "kind"), errors, "errors")
 
-    def _ourselves(self) -> Iterator[Metric]:
+    def _confidential(self) -> Iterator[Metric]:
+        """How we reach people and providers, and where we run."""
+        budgets = gauges.budgets(self._session)
+        name, words = "observatory_collector_rate_limit_remaining", "Requests left with a provider"
+        yield gauge(name, words, ("instance", "credential"), budgets, "remaining")
         sent = gauges.deliveries(self._session)
         name = "observatory_alert_deliveries"
         words = f"Messages made in the last day by state, of each receiver at most the newest {gauges.MOST_DELIVERIES}"
@@ -69,6 +83,8 @@ class RecordCollector(Collector):
         processes = gauges.processes(self._session)
         name, words = "observatory_process_heartbeat_timestamp_seconds", "Last sign of life of each process"
         yield gauge(name, words, ("kind", "host", "pid"), processes, "heartbeat_at")
+
+    def _ourselves(self) -> Iterator[Metric]:
         totals = gauges.totals(self._session)
         for name, words, column in (
             ("observatory_events_head", "Last position of the event log", "events"),
@@ -107,7 +123,7 @@ class HostCollector(Collector):
         yield times
 
 
-def _sources(polled: list[Row], budgets: list[Row]) -> Iterator[Metric]:
+def _sources(polled: list[Row]) -> Iterator[Metric]:
     labels = ("provider", "instance", "scope")
     active = [row for row in polled if row["is_active"]]
     for name, words, column in (
@@ -118,8 +134,6 @@ def _sources(polled: list[Row], budgets: list[Row]) -> Iterator[Metric]:
         ("observatory_collector_lag_seconds", "Median of finish to record over the last day", "lag_seconds"),
     ):
         yield gauge(name, words, labels, active, column)
-    name, words = "observatory_collector_rate_limit_remaining", "Requests left with a provider"
-    yield gauge(name, words, ("instance", "credential"), budgets, "remaining")
 
 
 def _telemetry(told: list[Row]) -> Iterator[Metric]:

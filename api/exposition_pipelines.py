@@ -3,7 +3,7 @@
 There are thousands of samples, so they are written as lines right away: the client library's way of making an object of
 each takes ten times as long. Gauges, whose lines the text format and OpenMetrics have in common.
 
-The number of label sets is bounded: the pipelines that built last have their own, the rest is one line a provider.
+The number of label sets is bounded: the pipelines with most builds have their own, the rest is one line a provider.
 """
 
 import re
@@ -52,7 +52,7 @@ _LAST_RUNS = (
 
 
 def pipeline_lines(session: Session, most: int = MOST_PIPELINES) -> bytes:
-    """The families of the `most` pipelines that built last, in Prometheus' text; three statements."""
+    """The families of the `most` pipelines with most builds, in Prometheus' text; three statements."""
     shown = gauges.pipelines(session, most)
     ids = [as_int(row["id"]) for row in shown]
     lines = [*_last_runs(gauges.last_runs(session, ids)), *_counts(shown, ever.counts(session, ids))]
@@ -63,11 +63,10 @@ def pipeline_lines(session: Session, most: int = MOST_PIPELINES) -> bytes:
 
 
 def _last_runs(found: list[Row]) -> Iterator[str]:
-    """Of pipelines of one name the newest build of all."""
-    newest = {
-        _written(_RUN, labels): max(group, key=lambda row: number(row["queued_at"]))
-        for labels, group in grouped(found, _RUN).items()
-    }
+    """Of pipelines of one name the newest build of all, and the newest verdict."""
+    named = {_written(_RUN, labels): group for labels, group in grouped(found, _RUN).items()}
+    newest = {labels: max(group, key=lambda row: number(row["queued_at"])) for labels, group in named.items()}
+    yield from _last_verdicts(named)
     name = "observatory_pipeline_last_run"
     statuses = [(f"{labels},{_written(('status',), (str(row['status']),))}", 1.0) for labels, row in newest.items()]
     yield from _family(f"{name}_status", "The status of the default branch's newest build, as a label", statuses)
@@ -75,6 +74,14 @@ def _last_runs(found: list[Row]) -> Iterator[str]:
         known = ((labels, row[column]) for labels, row in newest.items())
         samples = [(labels, number(value)) for labels, value in known if value is not None]
         yield from _family(f"{name}_{suffix}", words, samples)
+
+
+def _last_verdicts(named: Mapping[str, list[Row]]) -> Iterator[str]:
+    judged = {labels: [row for row in group if row["verdict"] is not None] for labels, group in named.items()}
+    newest = {labels: max(group, key=lambda row: number(row["judged_at"])) for labels, group in judged.items() if group}
+    verdicts = [(f"{labels},{_written(('status',), (str(row['verdict']),))}", 1.0) for labels, row in newest.items()]
+    words = "The default branch's newest verdict, as a label: builds that still run or were cancelled change nothing"
+    yield from _family("observatory_pipeline_last_verdict", words, verdicts)
 
 
 def _counts(shown: Sequence[Row], counted: Sequence[Row]) -> Iterator[str]:

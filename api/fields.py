@@ -1,5 +1,6 @@
 """Single values of a request: read strictly, refused in words that say what would be accepted."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -7,10 +8,15 @@ from zoneinfo import available_timezones
 
 from marshmallow import ValidationError, fields, validate
 
+from api.file_format import FileFormat, accepted_format
 from api.paging import BIGGEST_ID
+from shared.several import split
 
 MAX_VALUES = 50
 MAX_TEXT = 500
+MOST_ROWS = 2**31 - 1
+
+ESCAPED = r"a comma within a value is written \,"
 
 _zones = cache(available_timezones)  # it walks a folder of hundreds of files
 
@@ -81,6 +87,19 @@ class Count(Parsed, fields.Integer):
         raise ValidationError(f"must be a whole number from {self.low} to {self.high}")
 
 
+class RowCount(Count):
+    """How many rows of a list: a page has few, a file as many as there are."""
+
+    def __init__(self, most_of_page: int, **options: Any) -> None:
+        super().__init__(1, MOST_ROWS, **options)
+        self._of_page = Count(1, most_of_page)
+
+    def _deserialize(self, value: object, *place: Any, **_: object) -> Any:
+        _name, query = place
+        form = query["format"] if "format" in query else accepted_format()
+        return (self._of_page if form == FileFormat.JSON else self).parse(value)
+
+
 class OneOf(Parsed, fields.String):
     """One of a few words; the message lists them."""
 
@@ -106,11 +125,24 @@ class ZoneName(Parsed, fields.String):
 
 
 class Several(fields.List[Any]):
-    """Several values of one filter: separated by commas, or the parameter repeated."""
+    """Several values of one filter: separated by commas, or the parameter repeated; as `shared.several` splits them."""
+
+    def __init__(self, inner: fields.Field[Any], *, metadata: Mapping[str, Any], **options: Any) -> None:
+        # Where values are words that we choose ourselves, none has a comma.
+        if isinstance(inner, Words):
+            metadata = {**metadata, "description": f"{metadata['description']} ({ESCAPED})"}
+        super().__init__(inner, metadata=metadata, **options)
 
     def _deserialize(self, value: object, *_: object, **__: object) -> list[Any]:
-        given = value if isinstance(value, list) else [value]
-        parts = [part for text in given for part in str(text).split(",")]
+        given = [str(text) for text in (value if isinstance(value, list) else [value])]
+        parts = [part for text in given for part in split(text)]
         if len(parts) > MAX_VALUES:
-            raise ValidationError(f"takes at most {MAX_VALUES} values")
-        return list(dict.fromkeys(self.inner.deserialize(part) for part in parts))
+            raise ValidationError(f"takes at most {MAX_VALUES} values, separated by commas: {ESCAPED}")
+        try:
+            return list(dict.fromkeys(self.inner.deserialize(part) for part in parts))
+        except ValidationError as error:
+            if not any("," in text for text in given):
+                raise
+            raise ValidationError(
+                [f"{said}; commas separate values: {ESCAPED}" for said in map(str, error.messages)]
+            ) from None

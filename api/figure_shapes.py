@@ -23,12 +23,17 @@ def _counts(description: str) -> fields.Dict:
     return fields.Dict(keys=fields.String(), values=fields.Integer(), metadata=about(description))
 
 
-class WindowSchema(Shape):
+class RankingWindowSchema(Shape):
     """Builds whose queued_at lies in it."""
 
     since = instant_field("included", is_known=True)
     until = instant_field("excluded; null: up to the newest")
     is_cut = flag_field("since is later than asked for: only the newest 20,000 builds of a branch are counted")
+
+
+class WindowSchema(RankingWindowSchema):
+    """The same with what it is cut into."""
+
     bucket = text_field("what the series is cut into; null without one")
     timezone = text_field("zone of the buckets; null without any")
 
@@ -98,6 +103,7 @@ class BucketSchema(FiguresSchema):
 
     starts_at = instant_field("included", is_known=True)
     ends_at = instant_field("excluded; null: up to the newest")
+    link = text_field("its builds", is_known=True)
 
 
 class RecoverySchema(Shape):
@@ -107,7 +113,7 @@ class RecoverySchema(Shape):
     average = number_field("seconds from first failure to the pass, of these")
     p50 = number_field("seconds: half of them did not last longer")
     red_seconds = number_field("how long incidents were open in the window, summed up")
-    open = integer_field("how many are not over now", is_known=True)
+    open = integer_field("of those opened before the window ends: how many are not over now", is_known=True)
 
 
 class RecoveryTimeSchema(Shape):
@@ -148,6 +154,9 @@ class TrendSchema(Shape.from_dict({name: fields.Nested(ChangeSchema) for name in
     since = instant_field("where that began", is_known=True)
     until = instant_field("where that ended", is_known=True)
     builds = integer_field("queued in it", is_known=True)
+    links = fields.Dict(
+        keys=fields.String(), values=fields.String(), metadata=about("where the builds behind what was are listed")
+    )
 
 
 class SlowdownSchema(Shape):
@@ -239,6 +248,7 @@ class GroupsSchema(OverviewSchema):
     by = text_field("what it is grouped by", is_known=True)
     groups = fields.List(fields.Nested(GroupSchema), metadata=about("most builds first"))
     group_count = integer_field("how many groups there are in all", is_known=True)
+    group_window = fields.Nested(RankingWindowSchema, metadata=about("what the groups are counted over"))
 
 
 class RankedSchema(Shape):
@@ -275,17 +285,11 @@ class SlowPipelineSchema(RankedSchema, SlowdownSchema):
     """How much slower a pipeline became."""
 
 
-class RankingWindowSchema(Shape):
-    """Builds whose queued_at lies in it."""
-
-    since = instant_field("included", is_known=True)
-    until = instant_field("excluded; null: up to the newest")
-
-
 class RankingSchema(FreshAnswerSchema):
     """What every ranking carries."""
 
     window = fields.Nested(RankingWindowSchema)
+    reason = text_field("why nothing is ranked; null where it is")
     counting = integer_field("pipelines whose builds are not all counted yet", is_known=True)
     formula = text_field("how it comes about", is_known=True)
 

@@ -7,7 +7,7 @@ from flask import Response, request
 from sqlalchemy.exc import SQLAlchemyError
 
 import migrations
-from api.auth import needs
+from api.auth import is_anyone, needs
 from api.exposition import exposition
 from api.parameters import ApiBlueprint
 from api.principal import Permission
@@ -50,10 +50,13 @@ def readyz(_: dict[str, Any]) -> Response:
 @blueprint.arguments(NoQuery, location="query")
 @blueprint.response(200, content_type="text/plain", description="Prometheus text or OpenMetrics, as asked for")
 def metrics(_: dict[str, Any]) -> Response:
-    """Show figures of builds, sources, alerts, this process and this host for Prometheus."""
+    """Show figures of builds, sources, alerts, this process and this host for Prometheus.
+
+    Where only `public_read` opens it, those that name receivers, credentials and processes are left out.
+    """
     accept, folder = request.headers.get("Accept", ""), services().config.database.folder
     with read() as opened:
-        body, content_type = exposition(opened.session, accept, folder=folder)
+        body, content_type = exposition(opened.session, accept, folder=folder, is_for_anyone=is_anyone())
     return Response(body, headers={"Cache-Control": "no-store"}, content_type=content_type)
 
 

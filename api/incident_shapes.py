@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import fields, validate
 
 from api.fields import Identifier, OneOf, Several, Words
-from api.schemas import ScopedPageQuery, WindowQuery, about, scope_of
+from api.schemas import ScopedPageQuery, WindowQuery, about, instant_parameter, scope_of
 from api.shapes import (
     BuildSchema,
     CommitSchema,
@@ -37,6 +37,9 @@ class IncidentsQuery(ScopedPageQuery, WindowQuery):
         OneOf([ANY_OPEN, *(str(status) for status in IncidentStatus)]),
         metadata=about("how it stands; open means broken or flapping; several by comma"),
     )
+    fixed_since = instant_parameter("that was fixed at this instant or later")
+    fixed_until = instant_parameter("that was fixed before this instant")
+    red_since = instant_parameter("that was not over before this instant: fixed later, or open")
 
 
 def filter_of(query: dict[str, Any]) -> IncidentFilter:
@@ -47,6 +50,9 @@ def filter_of(query: dict[str, Any]) -> IncidentFilter:
         branch=tuple(query.get("branch", ())),
         is_default_branch=None if default is None else default == "true",
         status=tuple(status for status in IncidentStatus if status in words or (ANY_OPEN in words and status in OPEN)),
+        fixed_since=query.get("fixed_since"),
+        fixed_until=query.get("fixed_until"),
+        red_since=query.get("red_since"),
         since=query.get("since"),
         until=query.get("until"),
     )

@@ -55,8 +55,9 @@ def list_incidents(query: dict[str, Any]) -> Response:
     listing = keyset({"opened_at": datetime, "id": int}, fetch, name="incidents", shape=IncidentSchema)
     if file := exported(listing, query):
         return file
+    after = listing.begins_after(query)
     with read() as opened:
-        page, next_cursor = listing.page(opened, query)
+        page, next_cursor = listing.page(opened, query["limit"], after)
         stale = staleness(opened.session, wanted.scope)
     payload = {"incidents": page, "next_cursor": next_cursor} | stale
     lasting = payload | {"incidents": [_without_age(row) for row in page]}

@@ -48,12 +48,15 @@ class Listing:
         return self.scope(session) if callable(self.scope) else self.scope
 
     def begins_after(self, query: Mapping[str, Any]) -> Position | None:
-        """The position that the query's cursor means; a 422 problem when it is none of this list's."""
+        """The position that the query's cursor means; a 422 problem when it is none of this list's.
+
+        It is asked for before the database is: what is wrong with the words is said even while that is away.
+        """
         return decode_cursor(self.name, self.position, query.get("cursor"))
 
-    def page(self, opened: Reading, query: Mapping[str, Any]) -> tuple[list[Row], str | None]:
-        """The page that a loaded query asks for, and the cursor of the next one."""
-        part = self.read(opened, query["limit"], self.begins_after(query))
+    def page(self, opened: Reading, limit: int, after: Position | None) -> tuple[list[Row], str | None]:
+        """The page from below a position on, and the cursor of the next one."""
+        part = self.read(opened, limit, after)
         return part.rows, None if part.next is None else encode_cursor(self.name, part.next)
 
 

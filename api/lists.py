@@ -16,9 +16,10 @@ def listed(listing: Listing, query: Mapping[str, Any]) -> Response:
     """What a loaded query asks for of this list."""
     if file := exported(listing, query):
         return file
+    after = listing.begins_after(query)
     with read() as opened:
         scope = listing.depends_on(opened.session)
-        page, next_cursor = listing.page(opened, query)
+        page, next_cursor = listing.page(opened, query["limit"], after)
         stale = {} if scope is None else staleness(opened.session, scope)
     payload = {listing.member or listing.name: page, "next_cursor": next_cursor} | stale
     return answer(payload, opened.as_of, next_cursor=next_cursor)

@@ -30,6 +30,7 @@ from api.schemas import AnalyticsQuery, FiguresQuery, GroupsQuery, PipelineFigur
 from api.services import read
 from shared import catalog, metrics
 from shared.metrics import Grouping, Window, flaky, slowdowns
+from shared.metrics.ranking import Ranking
 from shared.queries import BuildFilter
 from shared.reading import Reading
 from shared.rows import Row
@@ -84,16 +85,17 @@ def by_group(query: dict[str, Any]) -> Response:
 
     def rows(opened: Reading) -> list[Row]:
         frame = metrics.window(opened.as_of, wanted.since, wanted.until)
-        return metrics.groups(opened.session, wanted, frame, by, limit=query.get("limit", MOST_IN_FILE))[0]
+        return metrics.groups(opened.session, wanted, frame, by, limit=query.get("limit", MOST_IN_FILE)).rows
 
     if file := exported(ranked("groups", GroupSchema, rows), query):
         return file
     with read(is_one_snapshot=True) as opened:
         figures = _figures(opened, wanted, query)
         frame = metrics.window(opened.as_of, wanted.since, wanted.until)
-        groups, count = metrics.groups(opened.session, wanted, frame, by, limit=query["limit"])
+        found = metrics.groups(opened.session, wanted, frame, by, limit=query["limit"])
         stale = staleness(opened.session, wanted.scope)
-    payload = figures | {"by": str(by), "groups": groups, "group_count": count} | stale
+    of_groups = {"groups": found.rows, "group_count": found.count, "group_window": found.window}
+    payload = figures | {"by": str(by)} | of_groups | stale
     return answer(payload, opened.as_of)
 
 
@@ -142,27 +144,27 @@ def _figures(opened: Reading, wanted: BuildFilter, query: dict[str, Any], *, has
         raise wrong("query", "bucket", str(error)) from None
 
 
-class Ranking(Protocol):
+class Rank(Protocol):
     """What ranks pipelines: the rows of the first ones."""
 
-    def __call__(self, session: Session, wanted: BuildFilter, frame: Window, *, limit: int) -> list[Row]: ...
+    def __call__(self, session: Session, wanted: BuildFilter, frame: Window, *, limit: int) -> Ranking: ...
 
 
-def _ranking(query: dict[str, Any], rank: Ranking, formula: str, shape: type[Schema]) -> Response:
+def _ranking(query: dict[str, Any], rank: Rank, formula: str, shape: type[Schema]) -> Response:
     wanted = filter_of(query)
 
-    def rows(opened: Reading) -> list[Row]:
+    def ranking(opened: Reading) -> Ranking:
         frame = metrics.window(opened.as_of, wanted.since, wanted.until)
         return rank(opened.session, wanted, frame, limit=query.get("limit", MOST_IN_FILE))
 
-    if file := exported(ranked("pipelines", shape, rows), query):
+    if file := exported(ranked("pipelines", shape, lambda opened: ranking(opened).rows), query):
         return file
     with read(is_one_snapshot=True) as opened:
-        frame = metrics.window(opened.as_of, wanted.since, wanted.until)
-        pipelines = rows(opened)
+        found = ranking(opened)
         payload = {
-            "window": frame.as_row,
-            "pipelines": pipelines,
+            "window": found.window,
+            "pipelines": found.rows,
+            "reason": found.reason,
             "counting": metrics.counting(opened.session),
             "formula": formula,
         } | staleness(opened.session, wanted.scope)

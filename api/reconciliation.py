@@ -52,9 +52,10 @@ def reconcile(query: dict[str, Any]) -> Response:
     listing = Listing(name="reconciliation", shape=ReconciledSourceSchema, position=(int,), read=by_source)
     if file := exported(listing, query):
         return file
+    after = listing.begins_after(query)
     with read() as opened:
         frame = _frame(opened, query)
-        page, next_cursor = listing.page(opened, query)
+        page, next_cursor = listing.page(opened, query["limit"], after)
         received = reconciliation.by_instance(opened.session, scope, frame)
         stale = staleness(opened.session, scope)
     payload: dict[str, object] = {

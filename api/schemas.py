@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
 
-from api.fields import Count, Identifier, Instant, OneOf, Several, Words, ZoneName
+from api.fields import Count, Identifier, Instant, OneOf, RowCount, Several, Words, ZoneName
 from api.file_format import FileFormat, accepted_format
 from shared.metrics import Bucket, Grouping
 from shared.queries import CANCEL_REASONS, BuildFilter
@@ -14,7 +14,6 @@ from shared.words import words_of
 
 PAGE_ROWS = 50
 MOST_PAGE_ROWS = 200
-MOST_ROWS = 2**31 - 1
 
 
 def known_names(schema: Schema) -> list[str]:
@@ -48,6 +47,11 @@ def _whether(description: str) -> OneOf:
 def _has_word(given: str) -> None:
     if not words_of([given]):
         raise ValidationError("must have a letter or a digit: builds are found by words")
+
+
+def instant_parameter(description: str) -> Instant:
+    """An instant in the query, as the documentation shows it."""
+    return Instant(metadata={**about(description), "type": "string", "format": "date-time"})
 
 
 class NoQuery(Refusing):
@@ -86,9 +90,8 @@ class FileQuery(Refusing):
 class LimitQuery(FileQuery):
     """How much of a list."""
 
-    limit = Count(
-        1,
-        MOST_ROWS,
+    limit = RowCount(
+        MOST_PAGE_ROWS,
         metadata=about(
             f"how many at most: of a page {PAGE_ROWS} unless said and never more than {MOST_PAGE_ROWS}; "
             "of a file all unless said"
@@ -97,13 +100,9 @@ class LimitQuery(FileQuery):
 
     @post_load
     def settle(self, data: dict[str, Any], **_: object) -> dict[str, Any]:
-        """Fill in how many; a file may be as long as it is, a page may not."""
+        """Fill in how many of a page; a file is as long as it is."""
         data = super().settle(data)
-        if data["format"] != FileFormat.JSON:
-            return data
-        if data.get("limit", 1) > MOST_PAGE_ROWS:
-            raise ValidationError(f"must be a whole number from 1 to {MOST_PAGE_ROWS}; more come as a file", "limit")
-        return {"limit": PAGE_ROWS} | data
+        return {"limit": PAGE_ROWS} | data if data["format"] == FileFormat.JSON else data
 
 
 class PageQuery(LimitQuery):
@@ -119,8 +118,8 @@ class ScopedPageQuery(ScopeQuery, PageQuery):
 class WindowQuery(Refusing):
     """A span of time."""
 
-    since = Instant(metadata={**about("from this instant on (included)"), "type": "string", "format": "date-time"})
-    until = Instant(metadata={**about("before this instant"), "type": "string", "format": "date-time"})
+    since = instant_parameter("from this instant on (included)")
+    until = instant_parameter("before this instant")
 
     @validates_schema
     def _in_order(self, data: dict[str, Any], **_: object) -> None:
@@ -141,6 +140,7 @@ class BuildsQuery(ScopedPageQuery, WindowQuery):
     first_status = _several(OneOf([str(status) for status in Status]), "status of the first attempt")
     is_flaky = _whether("it passed right after a failure of the same commit")
     is_active = _whether("it is open now and to be believed: neither finished nor stale")
+    is_stale = _whether("it is open and not to be believed: see its stale_since")
     has_duration = _whether("its duration is known")
     has_wait = _whether("it is known how long it waited for a runner")
     q = Words(
@@ -251,7 +251,7 @@ def scope_of(query: dict[str, Any]) -> Scope:
     )
 
 
-_WHETHER = ("is_flaky", "is_active", "has_duration", "has_wait")
+_WHETHER = ("is_flaky", "is_active", "is_stale", "has_duration", "has_wait")
 
 
 def filter_of(query: dict[str, Any]) -> BuildFilter:

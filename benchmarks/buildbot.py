@@ -97,13 +97,15 @@ def run(stage: Stage, builds: int, folder: Path) -> list[Figure]:
 
 
 def _figure(name: str, builds: int, ours: Answers, theirs: Answers) -> Figure:
+    our, their = ours.only(name), theirs.only(name)
+    refused = [*ours.refused, *theirs.refused]
     return Figure(
         name=f"{name} of {builds:,}: Buildbot's p50 ÷ ours",
-        value=theirs.p50(name) / ours.p50(name),
+        value=their.p50 / our.p50,
         unit="ratio",
-        compared=f"ours p50 {ours.p50(name):,.1f}, p99 {ours.p99(name):,.1f} ms; "
-        f"Buildbot {buildbot_master.VERSION} p50 {theirs.p50(name):,.1f}, p99 {theirs.p99(name):,.1f} ms"
-        + (f"; refused: {', '.join((ours.refused + theirs.refused)[:2])}" if ours.refused or theirs.refused else ""),
+        compared=f"ours p50 {our.p50:,.1f}, p99 {our.p99:,.1f} ms; "
+        f"Buildbot {buildbot_master.VERSION} p50 {their.p50:,.1f}, p99 {their.p99:,.1f} ms"
+        + (f"; refused: {', '.join(refused[:2])}" if refused else ""),
     )
 
 

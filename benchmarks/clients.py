@@ -20,27 +20,45 @@ class Answers:
     refused: list[str] = field(default_factory=list)
     elapsed: float = 0.0
 
-    def of(self, prefix: str) -> list[float]:
-        """Those of every question whose name begins so."""
-        return [second for name, seconds in self.seconds.items() if name.startswith(prefix) for second in seconds]
+    def only(self, name: str) -> "Answers":
+        """Those of this very question; KeyError where it was not asked."""
+        return Answers({name: self.seconds[name]})
 
-    def p50(self, prefix: str) -> float:
-        """Milliseconds."""
-        return statistics.median(self.of(prefix)) * 1000
+    def group(self, kind: str) -> "Answers":
+        """Those of the question `kind` and of all named `kind, ...`."""
+        names = [name for name in self.seconds if name == kind or name.startswith(f"{kind}, ")]
+        return Answers({name: self.seconds[name] for name in names})
 
-    def p99(self, prefix: str) -> float:
-        """Milliseconds."""
-        return percentile(self.of(prefix), 99) * 1000
+    @property
+    def count(self) -> int:
+        """How many answers."""
+        return sum(map(len, self.seconds.values()))
 
-    def slowest(self, prefix: str) -> tuple[str, float]:
+    @property
+    def p50(self) -> float:
+        """Milliseconds, of all questions together."""
+        return statistics.median(self._all()) * 1000
+
+    @property
+    def p99(self) -> float:
+        """Milliseconds, of all questions together."""
+        return percentile(self._all(), 99) * 1000
+
+    def _all(self) -> list[float]:
+        return [second for seconds in self.seconds.values() for second in seconds]
+
+    def medians(self) -> dict[str, float]:
+        """The median of each question's milliseconds."""
+        return {name: statistics.median(seconds) * 1000 for name, seconds in self.seconds.items()}
+
+    def slowest(self) -> tuple[str, float]:
         """The question that takes longest, and the median of its milliseconds."""
-        found = {name: statistics.median(of) * 1000 for name, of in self.seconds.items() if name.startswith(prefix)}
-        return max(found.items(), key=lambda item: item[1])
+        return max(self.medians().items(), key=lambda item: item[1])
 
     @property
     def rate(self) -> float:
         """Answers a second, of all clients together."""
-        return sum(map(len, self.seconds.values())) / self.elapsed
+        return self.count / self.elapsed
 
 
 Questions = Sequence[tuple[str, str]]
@@ -48,30 +66,41 @@ Questions = Sequence[tuple[str, str]]
 
 
 def ask(host: str, port: int, questions: Sequence[Questions]) -> Answers:
-    """Ask everything: one client for each list."""
-    began = time.perf_counter()
+    """Ask everything: one client for each list, none of which may be empty."""
     answers = Answers()
+    spans = []
     with ProcessPoolExecutor(len(questions)) as clients:
         runs = [clients.submit(ask_in_turn, host, port, share) for share in questions]
         for share, run in zip(questions, runs, strict=True):
-            for (name, path), (status, seconds) in zip(share, run.result(), strict=True):
-                answers.seconds.setdefault(name, []).append(seconds)
-                if status != 200:
-                    answers.refused.append(f"{status} to {path}")
-    answers.elapsed = time.perf_counter() - began
+            found = run.result()
+            spans.append((found[0].began, found[-1].began + found[-1].seconds))
+            for (name, path), answer in zip(share, found, strict=True):
+                answers.seconds.setdefault(name, []).append(answer.seconds)
+                if answer.status != 200:
+                    answers.refused.append(f"{answer.status} to {path}")
+    answers.elapsed = max(ended for _, ended in spans) - min(began for began, _ in spans)
     return answers
 
 
-def ask_in_turn(host: str, port: int, questions: Questions) -> list[tuple[int, float]]:
-    """Status, and seconds from each request's first byte out to its answer's last byte in."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """From the request's first byte out, on the clock that all processes share, to the answer's last byte in."""
+
+    status: int
+    began: float
+    seconds: float
+
+
+def ask_in_turn(host: str, port: int, questions: Questions) -> list[Answer]:
+    """One after the other."""
     connection = http.client.HTTPConnection(host, port, timeout=60)
     found = []
     for _, path in questions:
-        began = time.perf_counter()
+        began = time.monotonic()
         connection.request("GET", path)
         answer = connection.getresponse()
         answer.read()
-        found.append((answer.status, time.perf_counter() - began))
+        found.append(Answer(answer.status, began, time.monotonic() - began))
     return found
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from benchmarks.bare_tables import bare
 from shared.database import libpq_url, make_engine
 from shared.metrics import flakes, members
-from shared.metrics.cells import CLASS_SQL, REASON_SQL, STATUS_SQL, CellScope, Grain
+from shared.metrics.cells import CLASS_SQL, REASON_SQL, STATUS_SQL, CellScope, Grain, grains_of
 from shared.metrics.fold import alone, fold
 from shared.metrics.histogram import BIN_SQL
 
@@ -72,9 +72,9 @@ _IDS = {
     CellScope.INSTANCE: "instance_id",
     CellScope.EVERYTHING: "0::bigint",
 }
-_HOURS = {Grain.HOUR: "hour", Grain.DAY: "hour / 24 * 24", Grain.EVER: "0"}
+_HOURS = {Grain.HOUR: "hour", Grain.QUARTER: "hour / 6 * 6", Grain.DAY: "hour / 24 * 24", Grain.EVER: "0"}
 _STARTS = dict.fromkeys(
-    (Grain.HOUR, Grain.DAY), f"to_timestamp((key >> {_TAIL_BITS} & {2**_HOUR_BITS - 1}) * 3600)"
+    (Grain.HOUR, Grain.QUARTER, Grain.DAY), f"to_timestamp((key >> {_TAIL_BITS} & {2**_HOUR_BITS - 1}) * 3600)"
 ) | {Grain.EVER: "'-infinity'::timestamptz"}
 
 _ROOM = "SET work_mem = '300MB'; SET hash_mem_multiplier = 2; SET max_parallel_workers_per_gather = 0"
@@ -91,7 +91,7 @@ def count(url: str) -> None:
         engine.dispose()
     _execute(address, [_COUNTED, "ANALYZE counted"])
     with bare(address, ["metric_cells"]), ThreadPoolExecutor(2) as connections:
-        parts = [_statement(scope, grain) for scope in _IDS for grain in _HOURS]
+        parts = [_statement(scope, grain) for scope in _IDS for grain in grains_of(scope)]
         list(connections.map(lambda statement: _execute(address, [statement]), parts))
     _execute(address, ["DROP TABLE counted"])
 

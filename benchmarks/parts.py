@@ -22,8 +22,7 @@ from benchmarks import (
 )
 from benchmarks.figure import Figure
 from benchmarks.serving import free_port
-from benchmarks.stage import Stage, name_of
-from shared.database import make_engine
+from benchmarks.stage import Stage
 from shared.log import setup
 
 
@@ -45,15 +44,7 @@ def _reads(stage: Stage, wanted: Wanted) -> list[Figure]:
 
 
 def _recorder(stage: Stage, wanted: Wanted) -> list[Figure]:
-    """On a copy, which is thrown away: what it records would lie in the way of the next run."""
-    _, dataset = stage.dataset(wanted.middle)
-    url = stage.database("recorder", template=name_of(dataset.builds))
-    engine = make_engine(url, application="bench")
-    try:
-        return recorder.run(engine, dataset.builds)
-    finally:
-        engine.dispose()
-        stage.drop("recorder")
+    return recorder.run(stage, wanted.middle)
 
 
 def _sockets(stage: Stage, wanted: Wanted) -> list[Figure]:

@@ -1,4 +1,4 @@
-"""What is asked of the API: figures, lists by each filter and each pair of filters, searches; every time another."""
+"""What is asked of the API: figures, lists by each filter and each pair of filters, searches."""
 
 import itertools
 import random
@@ -13,6 +13,7 @@ from benchmarks import vocabulary as words
 from benchmarks.clients import Questions
 from benchmarks.datasets import DataSet
 from shared.database import libpq_url
+from shared.metrics.groups import Grouping
 
 _EXAMPLES = """
     (SELECT id, pipeline_id, branch, commit_sha FROM builds ORDER BY queued_at DESC, id DESC OFFSET 100 LIMIT 1)
@@ -66,6 +67,8 @@ def examples(url: str, dataset: DataSet) -> Examples:
             "is_flaky": ("false", "true"),
             "is_active": ("false", "true"),
             "has_duration": ("true", "false"),
+            "has_wait": ("true", "false"),
+            "is_stale": ("false", "true"),
         },
     )
 
@@ -81,7 +84,7 @@ SEARCHES = {
 
 
 def figures(given: Examples, times: int, seed: int) -> Questions:
-    """Overviews of everything and of each scope, a pipeline's, and by group; no window twice."""
+    """Overviews of everything and of each scope, and a pipeline's; windows cut at any second."""
     chance = random.Random(seed)
     scopes = ("provider", "instance", "project", "repository", "pipeline_id")
     found = []
@@ -92,8 +95,18 @@ def figures(given: Examples, times: int, seed: int) -> Questions:
             found.append((f"overview, one {name}", _path("/api/metrics/overview", narrowed)))
         pipeline = int(2000 * chance.random() ** 3) + 1
         found.append(("pipeline", _path(f"/api/metrics/pipeline/{pipeline}", _window(given, chance))))
-        by = chance.choice(["provider", "project", "repository", "pipeline"])
-        found.append((f"groups by {by}", _path("/api/metrics", {"by": by} | _window(given, chance))))
+    chance.shuffle(found)
+    return found
+
+
+def groups(given: Examples, times: int, seed: int) -> Questions:
+    """Figures by everything that they can be told apart by."""
+    chance = random.Random(seed)
+    found = [
+        (f"groups, by {by}", _path("/api/metrics", {"by": str(by)} | _window(given, chance)))
+        for _ in range(times)
+        for by in Grouping
+    ]
     chance.shuffle(found)
     return found
 

@@ -1,16 +1,12 @@
-"""A database of many builds, made by SQL in seconds, and the pages that change them."""
+"""A database of many builds, made by SQL in seconds."""
 
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, text
 
-from shared.observation import Observation, finished_first
-from shared.status import Status
-
 PIPELINES = 200
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SPACING = timedelta(seconds=20)
-PAGE_ROWS = 100
 
 _STATUS = """(ARRAY['succeeded', 'succeeded', 'succeeded', 'succeeded', 'failed', 'succeeded', 'succeeded', 'cancelled',
                     'succeeded', 'skipped'])[1 + n % 10]"""
@@ -54,33 +50,3 @@ def fill(engine: Engine, builds: int) -> None:
             connection.execute(text(statement), given)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
-
-
-def observation(number: int, status: Status, step: int) -> Observation:
-    """Build `number` as a provider would show it with `status`, at the `step`-th second of its life."""
-    queued_at = START + number * SPACING
-    pipeline = number % PIPELINES
-    is_finished = status is not Status.RUNNING
-    return Observation(
-        provider="github",
-        pipeline_external_id=f"{pipeline % 20}/{pipeline}",
-        pipeline_name=f"pipeline {pipeline}",
-        repository_external_id=str(pipeline % 20),
-        repository_name=f"acme/repository-{pipeline % 20}",
-        external_id=str(number),
-        number=number // PIPELINES,
-        status=status,
-        raw_status="completed" if is_finished else "in_progress",
-        is_finished=is_finished,
-        merge_key=finished_first(is_finished, queued_at + timedelta(seconds=step), status),
-        queued_at=queued_at,
-        started_at=queued_at,
-        finished_at=queued_at + timedelta(seconds=step) if is_finished else None,
-        is_finish_guessed=True,
-        branch=f"branch-{number % 50}",
-        commit_sha=f"{number:040x}",
-        commit_message=f"Change number {number} of many",
-        author=f"author-{number % 40}",
-        event="push",
-        web_url=f"https://github.com/acme/runs/{number}",
-    )

@@ -237,7 +237,7 @@ class Scheduler:
                 self._deliverer.begin(receivers, rules, utc_now())
 
     def _add_up(self) -> None:
-        self._folder.fold()
+        self._folder.catch_up(self._stop)
 
     def _discover(self) -> None:
         self._discoverer.find_sources()

@@ -6,12 +6,10 @@ from sqlalchemy.orm import Session
 
 from shared.catalog import RECENT_BUILDS
 from shared.ghosts import IS_LIVE
+from shared.judged import JUDGED
 from shared.reading import plan_by_values
 from shared.rows import Row, as_int, rows
 from shared.scope import Scope, scope_conditions
-from shared.status import VERDICTS
-
-_VERDICTS = ", ".join(repr(str(status)) for status in sorted(VERDICTS))
 
 _JOINS = """
     JOIN instances i ON i.id = p.instance_id
@@ -33,9 +31,9 @@ _STATES = f"""
     CROSS JOIN LATERAL ({{branches}}) AS wanted(branch)
     LEFT JOIN LATERAL (
         SELECT newest.id, newest.status
-        FROM (SELECT b.id, b.status, b.branch, b.queued_at FROM builds b WHERE b.pipeline_id = p.id
+        FROM (SELECT b.id, {JUDGED} AS status, b.branch, b.queued_at FROM builds b WHERE b.pipeline_id = p.id
               ORDER BY b.queued_at DESC, b.id DESC LIMIT {RECENT_BUILDS}) newest
-        WHERE newest.status IN ({_VERDICTS}) AND (wanted.branch IS NULL OR newest.branch = wanted.branch)
+        WHERE newest.status IS NOT NULL AND (wanted.branch IS NULL OR newest.branch = wanted.branch)
         ORDER BY newest.queued_at DESC, newest.id DESC LIMIT 1
     ) recent ON true
     LEFT JOIN verdicts noted ON recent.id IS NULL AND noted.pipeline_id = p.id AND noted.branch = wanted.branch
@@ -65,13 +63,17 @@ def branch_states(session: Session, scope: Scope, *, branches: Sequence[str] = (
     return rows(session, statement, parameters | {"limit": limit})
 
 
-def pipelines_called(session: Session, installation: str, name: str) -> list[int]:
-    """The pipelines called `repository/pipeline` (the pipeline's name alone where it has no repository).
+def pipelines_called(session: Session, installation: str, name: str, pipeline_id: int | None = None) -> list[int]:
+    """The pipelines called `repository/pipeline` (the pipeline's name alone where it has no repository), at most two.
 
-    `installation` is the configured name of an instance or the kind of its provider.
+    `installation` is the configured name of an instance or the kind of its provider; `pipeline_id` the one that is
+    meant of several.
     """
     statement = f"""
         SELECT p.id FROM pipelines p {_JOINS}
-        WHERE (i.name = :installation OR i.provider = :installation) AND {_NAME} = :name ORDER BY p.id LIMIT 2
+        WHERE (i.name = :installation OR i.provider = :installation) AND {_NAME} = :name
+          AND (CAST(:id AS bigint) IS NULL OR p.id = :id)
+        ORDER BY p.id LIMIT 2
     """
-    return [as_int(row["id"]) for row in rows(session, statement, {"installation": installation, "name": name})]
+    asked = {"installation": installation, "name": name, "id": pipeline_id}
+    return [as_int(row["id"]) for row in rows(session, statement, asked)]

@@ -23,8 +23,8 @@ class BuildFilter:
     `since` (included) and `until` (excluded) bound `queued_at`. Of `text` every word must occur in the build, each may
     be the beginning of one (`shared.words`). `cancel_reason` is of cancelled builds, one of CANCEL_REASONS.
     `first_status` is how the first attempt ended, `is_flaky` whether the build passed right after a failure of the same
-    commit, `is_active` whether it is open and to be believed, `has_duration`, `has_wait`
-    whether its duration, its wait in the queue is known.
+    commit, `is_active` whether it is open and to be believed, `is_stale` whether it is open and not,
+    `has_duration`, `has_wait` whether its duration, its wait in the queue is known.
     """
 
     scope: Scope = field(default_factory=Scope)
@@ -37,6 +37,7 @@ class BuildFilter:
     first_status: tuple[Status, ...] = ()
     is_flaky: bool | None = None
     is_active: bool | None = None
+    is_stale: bool | None = None
     has_duration: bool | None = None
     has_wait: bool | None = None
     text: str | None = None
@@ -65,6 +66,9 @@ _WHETHER = {
     "is_flaky": "(SELECT true FROM flakes f WHERE f.build_id = b.id) IS NOT NULL",
     "is_active": f"""
         (NOT b.is_finished AND (SELECT {IS_LIVE} FROM pipelines p WHERE p.id = b.pipeline_id))
+    """,
+    "is_stale": f"""
+        (NOT b.is_finished AND (SELECT NOT {IS_LIVE} FROM pipelines p WHERE p.id = b.pipeline_id))
     """,
     "has_duration": "b.duration_seconds IS NOT NULL",
     "has_wait": "b.queued_seconds IS NOT NULL",

@@ -28,6 +28,7 @@ GATHERED = 2000
 _GATHERED_BY = {
     "commit_sha": ("unnest(CAST(:commit_sha AS text[]))", "b.commit_sha = seek.value"),
     "is_active": ("(VALUES (0))", "NOT b.is_finished"),
+    "is_stale": ("(VALUES (0))", "NOT b.is_finished"),
 }
 
 

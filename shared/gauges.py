@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from shared.ghosts import IS_LIVE
+from shared.judged import JUDGED
 from shared.metrics.cells import BranchClass, CellScope, Grain
 from shared.rows import Row, rows
 
@@ -26,32 +27,44 @@ _JOINS = """
     LEFT JOIN repositories r ON r.id = p.repository_id
 """
 
-# The newest first, so that what is left out is what nobody has touched for longest.
+# By all the builds they ever had, which hardly changes: those that built last would be others at each scrape, and each
+# series that comes or goes is a jump in what is left.
 _PIPELINES = f"""
     SELECT p.id, {_PIPELINE}, n.pipelines
     FROM (
-        SELECT p.id, n.queued_at, count(*) OVER () AS pipelines
+        SELECT p.id, n.builds, count(*) OVER () AS pipelines
         FROM pipelines p CROSS JOIN LATERAL (
-            SELECT b.queued_at FROM builds b WHERE b.pipeline_id = p.id ORDER BY b.queued_at DESC, b.id DESC LIMIT 1
+            SELECT coalesce(sum(m.builds), 0) AS builds FROM metric_cells m
+            WHERE m.scope = {CellScope.PIPELINE:d} AND m.scope_id = p.id AND m.grain = {Grain.EVER:d}
         ) n
-        ORDER BY n.queued_at DESC, p.id LIMIT :most
+        WHERE n.builds > 0 OR EXISTS (SELECT FROM builds b WHERE b.pipeline_id = p.id)
+        ORDER BY n.builds DESC, p.id LIMIT :most
     ) n JOIN pipelines p ON p.id = n.id {_JOINS}
-    ORDER BY n.queued_at DESC, p.id
+    ORDER BY n.builds DESC, p.id
 """
 
 # Only the default branch: names of other branches come and go without end, and every label set is kept for ever. Where
 # it is not among the newest builds, the cells say on which day it was last built: a hundred thousand builds of pull
 # requests are not looked through for it.
 _LAST_RUNS = f"""
-    SELECT p.id, {_PIPELINE}, b.branch AS ref, b.status, b.duration_seconds, b.queued_seconds,
-           extract(epoch FROM b.queued_at) AS queued_at
+    SELECT p.id, {_PIPELINE}, home.branch AS ref, b.status, b.duration_seconds, b.queued_seconds,
+           extract(epoch FROM b.queued_at) AS queued_at, coalesce(judged.status, noted.status) AS verdict,
+           extract(epoch FROM coalesce(judged.queued_at, noted.queued_at)) AS judged_at
     FROM unnest(CAST(:pipelines AS bigint[])) AS s(id) JOIN pipelines p ON p.id = s.id {_JOINS}
+    CROSS JOIN LATERAL (SELECT coalesce(p.default_branch, r.default_branch)) AS home(branch)
     LEFT JOIN LATERAL (
         SELECT n.id FROM (
             SELECT b.id, b.branch FROM builds b WHERE b.pipeline_id = p.id
             ORDER BY b.queued_at DESC, b.id DESC LIMIT {NEWEST_BUILDS}
-        ) n WHERE p.default_branch IS NULL OR n.branch = p.default_branch LIMIT 1
+        ) n WHERE home.branch IS NULL OR n.branch = home.branch LIMIT 1
     ) near ON true
+    LEFT JOIN LATERAL (
+        SELECT n.status, n.queued_at FROM (
+            SELECT b.branch, b.queued_at, {JUDGED} AS status FROM builds b WHERE b.pipeline_id = p.id
+            ORDER BY b.queued_at DESC, b.id DESC LIMIT {NEWEST_BUILDS}
+        ) n WHERE (home.branch IS NULL OR n.branch = home.branch) AND n.status IS NOT NULL LIMIT 1
+    ) judged ON true
+    LEFT JOIN verdicts noted ON judged.status IS NULL AND noted.pipeline_id = p.id AND noted.branch = home.branch
     LEFT JOIN LATERAL (
         SELECT b.id FROM (
             SELECT m.starts_at FROM metric_cells m
@@ -60,12 +73,12 @@ _LAST_RUNS = f"""
             ORDER BY m.starts_at DESC LIMIT 1
         ) d CROSS JOIN LATERAL (
             SELECT b.id FROM builds b
-            WHERE b.pipeline_id = p.id AND b.branch = p.default_branch
+            WHERE b.pipeline_id = p.id AND b.branch = home.branch
               AND b.queued_at >= d.starts_at AND b.queued_at < d.starts_at + interval '24 hours'
             ORDER BY b.queued_at DESC, b.id DESC LIMIT 1
         ) b
     ) far ON true
-    JOIN builds b ON b.id = coalesce(near.id, far.id)
+    JOIN builds b ON b.id = coalesce(near.id, far.id, noted.build_id)
 """
 
 _ACTIVE = f"""
@@ -123,14 +136,15 @@ _TELEMETRY = """
 
 
 def pipelines(session: Session, most: int) -> list[Row]:
-    """The pipelines that built last, newest first; `pipelines` is how many there are in all that ever built."""
+    """The pipelines with most builds on record, by id where they have as many; `pipelines` is how many ever built."""
     return rows(session, _PIPELINES, {"most": most})
 
 
 def last_runs(session: Session, pipelines: Sequence[int]) -> list[Row]:
-    """The newest build of the default branch of each of these pipelines.
+    """The newest build of the default branch of each of these pipelines, and the branch's newest `verdict`.
 
-    One that is open and lies behind so many newer builds of other branches is not seen until it ends.
+    `ref` is None, and the newest build of all is meant, where no default branch is known. A build that is open and lies
+    behind so many newer builds of other branches is not seen until it ends.
     """
     return rows(session, _LAST_RUNS, {"pipelines": list(pipelines)})
 

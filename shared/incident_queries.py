@@ -85,7 +85,8 @@ BUILDS = ("first_bad", "last_bad", "last_good", "fixed_by")
 class IncidentFilter:
     """What a list of incidents is narrowed to; empty says nothing, several values of one filter mean any of them.
 
-    `since` (included) and `until` (excluded) bound `opened_at`. `is_default_branch` is by the pipelines' default
+    `since` (included) and `until` (excluded) bound `opened_at`, `fixed_since` and `fixed_until` `fixed_at`; `red_since`
+    is of those that were not over before it. `is_default_branch` is by the pipelines' default
     branches as they are known now.
     """
 
@@ -93,6 +94,9 @@ class IncidentFilter:
     branch: tuple[str, ...] = ()
     is_default_branch: bool | None = None
     status: tuple[IncidentStatus, ...] = ()
+    fixed_since: datetime | None = None
+    fixed_until: datetime | None = None
+    red_since: datetime | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -167,6 +171,9 @@ def instance_of_incident(session: Session, incident_id: int) -> str | None:
 _MATCHES = {
     "branch": "n.branch = ANY(:branch)",
     "status": "n.status = ANY(:status)",
+    "fixed_since": "n.fixed_at >= :fixed_since",
+    "fixed_until": "n.fixed_at < :fixed_until",
+    "red_since": "(n.fixed_at IS NULL OR n.fixed_at >= :red_since)",
     "since": "n.opened_at >= :since",
     "until": "n.opened_at < :until",
 }

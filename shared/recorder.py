@@ -241,11 +241,16 @@ def _whole_key(seen: Observation) -> list[int]:
         *seen.merge_key,
         microseconds(seen.started_at),
         microseconds(seen.finished_at) if exact else 0,
-        round((seen.duration_seconds or 0) * 1000) if exact else 0,
+        _place_of(seen.duration_seconds) if exact else 0,
         int(seen.is_unstable),
         _CANCEL_REASONS.index(seen.cancel_reason),
-        round((seen.progress or 0) * 1000),
+        _place_of(seen.progress),
     ]
+
+
+def _place_of(known: float | None) -> int:
+    """Where a number stands in the key: what is unknown stands below all that is known, zero too."""
+    return 0 if known is None else 1 + round(known * 1000)
 
 
 def _whole_job_key(job: ObservedJob) -> list[int]:

@@ -1,13 +1,15 @@
 """How far the receiver was told, kept in one row: whose turn it is, what was taken, when a failure is tried again."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shared.errors import LeaseLost
+
 LEASE = timedelta(seconds=60)
-"""Longer than sending one batch may take; whoever was killed in between is waited for so long."""
+"""Longer than one request may take, before each of which it begins anew; who was killed is waited for so long."""
 
 _FIRST_PAUSE_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 300.0
@@ -34,9 +36,14 @@ _CLAIM = text("""
     RETURNING fence
 """)
 
+_HOLD = text("UPDATE telemetry SET lease_until = :until WHERE id = 1 AND fence = :fence RETURNING id")
+
+_GIVE_BACK = text("UPDATE telemetry SET lease_until = NULL WHERE id = 1 AND fence = :fence")
+
 _SETTLE = text("""
     UPDATE telemetry SET pos = :pos, lease_until = NULL, failures = 0, last_error = :error, sent = sent + :sent,
-           dropped = dropped + :dropped, last_sent_at = CASE WHEN :sent > 0 THEN :now ELSE last_sent_at END
+           dropped = dropped + :dropped, metrics_dropped = metrics_dropped + :metrics_dropped,
+           last_sent_at = CASE WHEN :sent > 0 THEN :now ELSE last_sent_at END
     WHERE id = 1 AND fence = :fence
 """)
 
@@ -72,13 +79,34 @@ def claim(session: Session, at: Stand, now: datetime) -> int | None:
     return fence
 
 
-def settle(
-    session: Session, fence: int, pos: int, now: datetime, *, sent: int, dropped: int = 0, error: str | None = None
-) -> None:
-    """Note that everything up to `pos` is told, or will never be: `dropped` runs were refused for good, by `error`."""
-    words = None if error is None else error[:_LONGEST_ERROR]
-    told = {"fence": fence, "pos": pos, "now": now, "sent": sent, "dropped": dropped, "error": words}
-    session.execute(_SETTLE, told)
+def hold(session: Session, fence: int, now: datetime) -> None:
+    """Have the whole lease before us; raises LeaseLost when another process has taken the turn."""
+    if session.scalar(_HOLD, {"fence": fence, "until": now + LEASE}) is None:
+        raise LeaseLost("another process sends telemetry now")
+
+
+def give_back(session: Session, fence: int) -> None:
+    """End the turn where it began."""
+    session.execute(_GIVE_BACK, {"fence": fence})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Of a batch's runs: `sent` whose traces were taken, `dropped` whose traces were refused for good, by `error`.
+
+    `metrics_dropped`: those sent whose metrics were refused for good.
+    """
+
+    sent: int = 0
+    dropped: int = 0
+    metrics_dropped: int = 0
+    error: str | None = None
+
+
+def settle(session: Session, fence: int, pos: int, now: datetime, outcome: Outcome) -> None:
+    """Note that everything up to `pos` is told, or will never be."""
+    told = asdict(outcome) | {"fence": fence, "pos": pos, "now": now}
+    session.execute(_SETTLE, told | {"error": None if outcome.error is None else outcome.error[:_LONGEST_ERROR]})
 
 
 def fail(

@@ -14,8 +14,13 @@ depends_on = None
 INSTANT = sa.DateTime(timezone=True)
 NOW = sa.text("clock_timestamp()")
 
-# Figures of what is on record need nothing here: the scheduler counts every pipeline that is no member yet. The words
-# are taken apart as `shared.words` does, but for letters that only Unicode's rules would fold together.
+# The scheduler counts what is on record; until then figures leave these pipelines out, and answers say how many.
+COUNT_WHAT_IS_THERE = """
+    INSERT INTO metric_members (pipeline_id, instance_id, project_id, repository_id, default_branch, is_counted)
+    SELECT id, instance_id, project_id, repository_id, default_branch, false FROM pipelines
+"""
+
+# The words are taken apart as `shared.words` does, but for letters that only Unicode's rules would fold together.
 FIND_WHAT_IS_THERE = """
     INSERT INTO build_search (build_id, queued_at, words)
     SELECT b.id, b.queued_at, array_to_tsvector(ARRAY(
@@ -64,9 +69,13 @@ def _cells() -> None:
         sa.Column("project_id", sa.BigInteger(), nullable=False),
         sa.Column("repository_id", sa.BigInteger(), nullable=True),
         sa.Column("default_branch", sa.Text(), nullable=True),
+        sa.Column("is_counted", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.ForeignKeyConstraint(["pipeline_id"], ["pipelines.id"], name=op.f("fk_metric_members_pipeline_id")),
         sa.PrimaryKeyConstraint("pipeline_id", name=op.f("pk_metric_members")),
     )
+    uncounted = sa.text("NOT is_counted")
+    op.create_index("ix_metric_members_uncounted", "metric_members", ["pipeline_id"], postgresql_where=uncounted)
+    op.execute(COUNT_WHAT_IS_THERE)
     key = ("scope", "scope_id", "grain", "starts_at", "branch_class", "status", "cancel_reason")
     kinds: dict[str, Any] = {"scope_id": sa.BigInteger(), "starts_at": INSTANT}
     op.create_table(
@@ -135,8 +144,10 @@ def _telemetry() -> None:
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("last_sent_at", INSTANT, nullable=True),
         sa.Column("active_told_at", INSTANT, nullable=True),
+        sa.Column("active_told", postgresql.JSONB(), server_default=sa.text("'[]'"), nullable=False),
         sa.Column("sent", sa.BigInteger(), server_default=zero, nullable=False),
         sa.Column("dropped", sa.BigInteger(), server_default=zero, nullable=False),
+        sa.Column("metrics_dropped", sa.BigInteger(), server_default=zero, nullable=False),
         sa.CheckConstraint("id = 1", name=op.f("ck_telemetry_one_row")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_telemetry")),
     )

@@ -9,7 +9,7 @@ no matter.
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared.metrics.cells import CLASS_SQL, REASON_SQL, STATUS_SQL, CellScope, Grain
+from shared.metrics.cells import CLASS_SQL, REASON_SQL, STATUS_SQL, WITH_QUARTERS, CellScope, Grain
 from shared.metrics.histogram import BIN_SQL
 
 _PLACE = "instance_id, project_id, repository_id, pipeline_id, hour, branch_class, status, cancel_reason"
@@ -64,10 +64,19 @@ ALL_SCOPES = ", ".join(
         f"({CellScope.PIPELINE:d}, pipeline_id)",
     )
 )
-ALL_GRAINS = f"""
-    ({Grain.HOUR:d}, hour), ({Grain.DAY:d}, date_trunc('day', hour, 'UTC')), ({Grain.EVER:d}, '-infinity'::timestamptz)
-"""
-"""The cells that an entry counts in, as lists of VALUES."""
+# Counted from a year that no build is older than: time before it would be rounded up by some versions of Postgres.
+_QUARTER = "date_bin('6 hours', hour, '0001-01-01 00:00+00'::timestamptz)"
+
+GRAINS = {
+    Grain.HOUR: f"({Grain.HOUR:d}, hour)",
+    Grain.DAY: f"({Grain.DAY:d}, date_trunc('day', hour, 'UTC'))",
+    Grain.EVER: f"({Grain.EVER:d}, '-infinity'::timestamptz)",
+    Grain.QUARTER: f"({Grain.QUARTER:d}, {_QUARTER})",
+}
+ALL_GRAINS = ", ".join(GRAINS.values())
+"""The cells that an entry counts in, as lists of VALUES; quarters are left to the scopes that have them."""
+
+_HAS_GRAIN = f"(grain <> {Grain.QUARTER:d} OR scope IN ({', '.join(f'{scope:d}' for scope in sorted(WITH_QUARTERS))}))"
 
 GATHERED = f"""
     gathered AS (SELECT {_PLACE}, slot, {_SUMMED} FROM entries GROUP BY {_PLACE}, slot HAVING {_IS_ANYTHING})
@@ -80,7 +89,7 @@ CELLS_OF_ENTRIES = f"""
         FROM {{entries}}
         CROSS JOIN LATERAL (VALUES {{scopes}}) s (scope, scope_id)
         CROSS JOIN LATERAL (VALUES {{grains}}) g (grain, starts_at)
-        WHERE scope_id IS NOT NULL
+        WHERE scope_id IS NOT NULL AND {_HAS_GRAIN}
         GROUP BY {KEY}, slot HAVING {_IS_ANYTHING}
     ),
     cells AS (

@@ -16,11 +16,24 @@ class CellScope(IntEnum):
 
 
 class Grain(IntEnum):
-    """How much time a cell covers, by its builds' `queued_at`, in UTC; `EVER` starts at `-infinity`."""
+    """How much time a cell covers, by its builds' `queued_at`, in UTC; `EVER` starts at `-infinity`.
+
+    A `QUARTER` of a day starts at 0, 6, 12 or 18 o'clock; only the scopes of `WITH_QUARTERS` have any.
+    """
 
     HOUR = 0
     DAY = 1
     EVER = 2
+    QUARTER = 3
+
+
+WITH_QUARTERS = frozenset({CellScope.EVERYTHING, CellScope.INSTANCE, CellScope.PROJECT})
+"""Their hours hold many builds in long histograms; for a repository or pipeline quarters would be rows for nothing."""
+
+
+def grains_of(scope: CellScope) -> tuple[Grain, ...]:
+    """Of which grains a scope has cells."""
+    return tuple(grain for grain in Grain if grain is not Grain.QUARTER or scope in WITH_QUARTERS)
 
 
 class BranchClass(IntEnum):

@@ -23,5 +23,7 @@ OF_CHANGES = """
     SELECT c.build_id, c.pipeline_id, c.branch, c.queued_at, c.status, c.cancel_reason,
            c.builds, c.first_tries, 0 AS flaky, c.duration_ms, c.queued_ms
     FROM metric_changes c
+    WHERE c.pipeline_id NOT IN (SELECT pipeline_id FROM metric_members WHERE NOT is_counted)
 """
-"""What was recorded since the scheduler last added up; durations count as often as `builds` says: once, or -1 times."""
+"""What was recorded since the scheduler last added up, but for pipelines that are in no figure yet: what is taken away
+there was never added. Durations count as often as `builds` says: once, or -1 times."""

@@ -1,4 +1,4 @@
-"""Which cells make up a span of time: whole days and hours are kept added up, the rest is counted by itself; pure."""
+"""Which cells make up a span of time: days, quarters and hours are kept added up, the rest is counted singly; pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ from shared.metrics.window import DAY, FIRST, HOUR, floor
 
 Span: TypeAlias = tuple[datetime, datetime]
 """From the first instant (included) to the second (excluded)."""
+
+_STEP = {Grain.DAY: DAY, Grain.QUARTER: 6 * HOUR, Grain.HOUR: HOUR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,11 @@ class Cover:
         return sum((end - start for start, end in self.raw), timedelta())
 
 
-def cover(bounds: Sequence[datetime]) -> Cover:
-    """What the slots between ascending bounds are read from."""
-    pieces = [piece for start, end in pairwise(bounds) for piece in _pieces(start, end)]
-    cells = [(grain, *span) for grain in (Grain.HOUR, Grain.DAY) for span in _joined(pieces, grain)]
+def cover(bounds: Sequence[datetime], *, has_quarters: bool = False) -> Cover:
+    """What the slots between ascending bounds are read from: of a scope that has quarters, or of one that has none."""
+    grains = [grain for grain in _STEP if has_quarters or grain is not Grain.QUARTER]
+    pieces = [piece for start, end in pairwise(bounds) for piece in _pieces(start, end, grains)]
+    cells = [(grain, *span) for grain in reversed(grains) for span in _joined(pieces, grain)]
     return Cover(tuple(bounds), tuple(cells), tuple(_joined(pieces, None)))
 
 
@@ -45,21 +48,21 @@ def uncovered(bounds: Sequence[datetime]) -> Cover:
     return Cover(tuple(bounds), (), raw)
 
 
-def _pieces(start: datetime, end: datetime) -> Iterable[tuple[Grain | None, datetime, datetime]]:
-    """A slot as days, hours and rest, in order; some may be empty."""
-    hours = _ceiling(start, HOUR), floor(end, HOUR)
-    if hours[0] >= hours[1]:
+def _pieces(
+    start: datetime, end: datetime, grains: Sequence[Grain]
+) -> Iterable[tuple[Grain | None, datetime, datetime]]:
+    """A span as cells of these grains, the longest first, and rest, in order; some may be empty."""
+    if not grains:
         yield None, start, end
         return
-    yield None, start, hours[0]
-    days = _ceiling(hours[0], DAY), floor(hours[1], DAY)
-    if days[0] < days[1]:
-        yield Grain.HOUR, hours[0], days[0]
-        yield Grain.DAY, *days
-        yield Grain.HOUR, days[1], hours[1]
-    else:
-        yield Grain.HOUR, *hours
-    yield None, hours[1], end
+    longest, *shorter = grains
+    first, last = _ceiling(start, _STEP[longest]), floor(end, _STEP[longest])
+    if first >= last:
+        yield from _pieces(start, end, shorter)
+        return
+    yield from _pieces(start, first, shorter)
+    yield longest, first, last
+    yield from _pieces(last, end, shorter)
 
 
 def _joined(pieces: Iterable[tuple[Grain | None, datetime, datetime]], grain: Grain | None) -> list[Span]:

@@ -104,4 +104,6 @@ def _span(each: Difference) -> str:
     if each.starts_at is None:
         return "of all time"
     starts_at = each.starts_at.astimezone(UTC)
-    return f"{starts_at:%Y-%m-%d}" if each.grain is Grain.DAY else f"hour from {starts_at:%Y-%m-%d %H:%M} UTC"
+    if each.grain is Grain.DAY:
+        return f"{starts_at:%Y-%m-%d}"
+    return f"{'hour' if each.grain is Grain.HOUR else 'six hours'} from {starts_at:%Y-%m-%d %H:%M} UTC"

@@ -32,7 +32,7 @@ def figures_of(totals: Totals, open_builds: Mapping[Status, int], hours: float) 
         "duration_seconds": spread(totals.duration),
         "queued_seconds": spread(totals.queued),
         "first_try": first_try(totals),
-        "flaky": flaky_rate(totals),
+        "flaky": flaky_rate(totals.flaky, totals.verdicts),
     }
 
 

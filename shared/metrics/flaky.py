@@ -1,6 +1,7 @@
 """Which pipelines are flaky for certain: a commit passed there right after it had failed."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from sqlalchemy.orm import Session
 
@@ -8,10 +9,9 @@ from shared.metrics.cells import CellScope
 from shared.metrics.flaky_rate import flaky_rate
 from shared.metrics.links import builds_link, of_pipeline
 from shared.metrics.periods import periods
-from shared.metrics.read import Detail, read
-from shared.metrics.statistics import wilson
+from shared.metrics.ranking import Ranking
 from shared.metrics.subject import Subject, pipelines_of, subject_among
-from shared.metrics.totals import by_key
+from shared.metrics.tallies import tallies
 from shared.metrics.window import Window
 from shared.queries import BuildFilter
 from shared.rows import Row, as_int, rows
@@ -29,7 +29,7 @@ _LAST = """
 """
 
 
-def ranking(session: Session, wanted: BuildFilter, frame: Window, *, limit: int) -> list[Row]:
+def ranking(session: Session, wanted: BuildFilter, frame: Window, *, limit: int) -> Ranking:
     """The pipelines whose builds of the window are flaky, by the lower bound of the rate: `limit` at most.
 
     Each row names its pipeline and has `builds` (those that passed right after a failure of the same commit),
@@ -38,18 +38,23 @@ def ranking(session: Session, wanted: BuildFilter, frame: Window, *, limit: int)
     pipelines = pipelines_of(session, wanted)
     subject = told_by_pipeline(pipelines, wanted)
     span = periods(session, subject, frame, has_before=False)
-    totals = by_key(read(session, subject, span.cover, Detail(has_bins=False)), 1, lambda row: as_int(row["key"]))
-    flaky = {key: found for key, (found,) in totals.items() if found.flaky > 0}
-    ranked = sorted(flaky, key=lambda key: (-wilson(flaky[key].flaky, flaky[key].verdicts).lower, key))[:limit]
+    subject, frame = span.subject, span.read_frame
+    flaky = {
+        as_int(row["key"]): flaky_rate(as_int(row["flaky"]), as_int(row["verdicts"]))
+        for row in tallies(session, subject, span.cover)
+        if row["key"] is not None and min(as_int(row["flaky"]), as_int(row["verdicts"])) > 0
+    }
+    ranked = sorted(flaky, key=lambda key: (-cast("float", flaky[key]["lower"] or 0), key))[:limit]
     last = _last_flakes(session, subject, ranked, frame)
     named = {as_int(row["pipeline_id"]): row for row in pipelines}
-    return [
+    found = [
         {name: named[key][name] for name in NAMES}
-        | flaky_rate(flaky[key])
+        | flaky[key]
         | {"last_flake": last.get(key), "link": builds_link(of_pipeline(wanted, key), frame, is_flaky="true")}
         for key in ranked
         if key in named
     ]
+    return Ranking(found, len(flaky), span.as_row)
 
 
 def told_by_pipeline(pipelines: Sequence[Row], wanted: BuildFilter) -> Subject:

@@ -4,6 +4,7 @@ A figure is what the cells hold and the changes not folded yet, read from one sn
 after. Only flakes are found here, and so they lag by as much as the fold does.
 """
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ log = structlog.get_logger()
 MOST_CHANGES = 20_000
 """How many changes one fold takes; what is more waits for the next."""
 
+CATCH_UP_SECONDS = 1.0
+"""For so long the scheduler folds on at once while there is more to do."""
+
 VACUUM_AFTER = 5_000
 """Figures read every row of `metric_changes`, dead ones too: after so many they are cleared away at once."""
 
@@ -32,10 +36,13 @@ _LIMITS = (
     "SET LOCAL work_mem = '64MB'",
 )
 
+# A new pipeline's changes are all that figures know of it until it is counted.
 _TAKE = text(f"""
     WITH taken AS (
         DELETE FROM metric_changes
-        WHERE ctid = ANY(ARRAY(SELECT ctid FROM metric_changes LIMIT {MOST_CHANGES})) RETURNING *
+        WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM metric_changes WHERE pipeline_id IN (SELECT pipeline_id FROM metric_members)
+            LIMIT {MOST_CHANGES})) RETURNING *
     )
     SELECT count(*) AS changes, CAST(json_agg(taken) AS text) AS document FROM taken
 """)
@@ -51,10 +58,13 @@ _CONTRIBUTIONS = """
            coalesce(flaky, 0) AS flaky, duration_ms, queued_ms FROM taken
 """
 
+# What changed where nothing is counted yet is part of what will be.
+_COUNTED = "(SELECT * FROM metric_members WHERE is_counted)"
+
 _ADD = f"""
     WITH taken AS ({_TAKEN}),
     entries AS (
-        {adding.ENTRIES_OF_CONTRIBUTIONS.format(contributions=_CONTRIBUTIONS, members="metric_members")}
+        {adding.ENTRIES_OF_CONTRIBUTIONS.format(contributions=_CONTRIBUTIONS, members=_COUNTED)}
     )
 """
 
@@ -75,6 +85,13 @@ class Folder:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._dead_changes = 0
+
+    def catch_up(self, stop: threading.Event) -> None:
+        """Fold, and again while there is more to do: for about CATCH_UP_SECONDS, or until told to stop."""
+        began = time.monotonic()
+        while (folded := self.fold()) is not None and folded.is_behind:
+            if stop.is_set() or time.monotonic() - began > CATCH_UP_SECONDS:
+                return
 
     def fold(self) -> Folded | None:
         """Fold once; None when another process does so right now, and it is left to that one."""

@@ -1,6 +1,6 @@
 """The figures of a window told apart: by provider, instance, project, repository, branch or pipeline."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from typing import TypeAlias
@@ -12,8 +12,10 @@ from shared.metrics.figures import figures_of
 from shared.metrics.links import builds_link, of_pipeline
 from shared.metrics.open_builds import OpenBuilds, added_up, open_rows
 from shared.metrics.periods import Periods, periods
+from shared.metrics.ranking import Ranking
 from shared.metrics.read import Detail, read
 from shared.metrics.subject import COLUMN, Subject, pipelines_of, subject_among
+from shared.metrics.tallies import among, tallies
 from shared.metrics.totals import Totals, by_key
 from shared.metrics.window import HOUR, Window
 from shared.queries import BuildFilter
@@ -52,25 +54,28 @@ _SCOPES = {
 }
 
 
-def groups(session: Session, wanted: BuildFilter, frame: Window, by: Grouping, *, limit: int) -> tuple[list[Row], int]:
+def groups(session: Session, wanted: BuildFilter, frame: Window, by: Grouping, *, limit: int) -> Ranking:
     """The window's figures of each group, the ones with most builds first; and how many groups there are in all.
 
     Four statements: what pipelines there are, what is open, how much each group holds, and the figures of the first.
-    By branch builds are counted one by one, the newest of the window: as many as `periods.MOST_BUILDS`.
+    By branch builds are counted one by one, the newest of the window: as many as `cut.MOST_BUILDS`.
     """
     pipelines = pipelines_of(session, wanted)
     subject = _subject(pipelines, wanted, by)
     names = {_id(row, subject.scope): tuple(row[name] for name in _NAMES[by]) for row in pipelines}
     key_of = _branch_keys(names) if by is Grouping.BRANCH else _keys(names)
     span = periods(session, subject, frame, has_before=False)
+    subject = span.subject
     open_by_key = _open(session, subject, span, key_of)
-    is_one_read = by is Grouping.BRANCH
-    counted = by_key(read(session, subject, span.cover, Detail(is_one_read, is_one_read)), 1, key_of)
-    ranked = _ranked(counted, open_by_key)
-    first = ranked[:limit]
-    if not is_one_read:
-        ids = [as_int(id_) for id_, name in names.items() if id_ is not None and name in set(first)]
-        counted = by_key(read(session, subject.told_by(subject.scope, ids), span.cover), 1, key_of)
+    if by is Grouping.BRANCH:
+        counted = by_key(read(session, subject, span.cover, Detail(has_branches=True)), 1, key_of)
+        ranked = _ranked({key: here.builds for key, (here,) in counted.items()}, open_by_key)
+        first = ranked[:limit]
+    else:
+        ranked = _ranked(_builds(tallies(session, subject, span.cover), key_of), open_by_key)
+        first = ranked[:limit]
+        closer = _closer(subject, pipelines, names, set(first))
+        counted = by_key(read(session, closer, span.cover), 1, key_of)
     hours = span.read_frame.elapsed / HOUR
     found = [
         dict(zip(_shown(by), key, strict=True))
@@ -78,7 +83,7 @@ def groups(session: Session, wanted: BuildFilter, frame: Window, by: Grouping, *
         | {"link": _link(wanted, span.read_frame, dict(zip(_shown(by), key, strict=True)))}
         for key in first
     ]
-    return found, len(ranked)
+    return Ranking(found, len(ranked), span.as_row)
 
 
 def _subject(pipelines: Sequence[Row], wanted: BuildFilter, by: Grouping) -> Subject:
@@ -112,12 +117,27 @@ def _open(session: Session, subject: Subject, span: Periods, key_of: KeyOf) -> d
     return {key: added_up(those, 1) for key, those in found.items()}
 
 
-def _ranked(counted: Mapping[Key | None, list[Totals]], is_open: Mapping[Key | None, OpenBuilds]) -> list[Key]:
+def _builds(found: Iterable[Row], key_of: KeyOf) -> dict[Key | None, int]:
+    builds: dict[Key | None, int] = {}
+    for row in found:
+        key = key_of(row)
+        builds[key] = builds.get(key, 0) + as_int(row["builds"])
+    return builds
+
+
+def _ranked(finished: Mapping[Key | None, int], is_open: Mapping[Key | None, OpenBuilds]) -> list[Key]:
     """The groups that have builds, the ones with most first."""
-    builds = {key: _totals(counted, key).builds for key in counted.keys() | is_open.keys() if key is not None}
-    for key in builds:
-        builds[key] += sum(is_open[key].of_slots(0).values()) if key in is_open else 0
+    builds = {key: finished.get(key, 0) for key in finished.keys() | is_open.keys() if key is not None}
+    for key in builds.keys() & is_open.keys():
+        builds[key] += sum(is_open[key].of_slots(0).values())
     return sorted((key for key in builds if builds[key] > 0), key=lambda key: (-builds[key], str(key)))
+
+
+def _closer(subject: Subject, pipelines: Sequence[Row], names: Mapping[object, Key], shown: set[Key]) -> Subject:
+    """The same, but for the builds of groups that are not shown."""
+    ids = [as_int(id_) for id_, name in names.items() if id_ is not None and name in shown]
+    kept = set(ids)
+    return among(subject, ids, [as_int(row["pipeline_id"]) for row in pipelines if _id(row, subject.scope) in kept])
 
 
 def _totals(counted: Mapping[Key | None, list[Totals]], key: Key) -> Totals:

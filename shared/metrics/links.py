@@ -1,17 +1,18 @@
-"""Where exactly the builds behind a figure are listed: addresses of `GET /api/builds`, relative to the server."""
+"""Where exactly the builds or incidents behind a figure are listed: addresses of lists, relative to the server."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlencode
 
-from shared.metrics.window import Window
+from shared.metrics.dora import DEPLOYMENT
+from shared.metrics.window import LAST, Window
 from shared.queries import BuildFilter
 from shared.scope import Scope
+from shared.several import joined
 from shared.status import VERDICTS, CancelReason, Status
 
 _SAFE = "/,:"
-_OPEN_INCIDENTS = "is_default_branch=true&status=open"
 _VERDICTS = {"status": ",".join(sorted(VERDICTS))}
 _BROKEN = {"status": f"{Status.FAILED},{Status.TIMED_OUT}"}
 
@@ -35,6 +36,8 @@ _OF_FIGURES: Mapping[str, Mapping[str, str]] = {
     "exclusions.skipped": {"status": Status.SKIPPED},
     "exclusions.unknown_status": {"status": Status.UNKNOWN},
     "exclusions.open": {"status": f"{Status.QUEUED},{Status.BLOCKED},{Status.RUNNING}"},
+    "dora.change_failure_rate": {"event": DEPLOYMENT} | _BROKEN,
+    "dora.deployments": {"event": DEPLOYMENT} | _VERDICTS,
 }
 """What narrows the window's builds to those that a figure counts: of a rate, to those above its line."""
 
@@ -49,11 +52,41 @@ def builds_link(wanted: BuildFilter, frame: Window | None, **narrowing: str) -> 
 
 def of_figures(wanted: BuildFilter, frame: Window) -> dict[str, str]:
     """The builds behind each figure of a window, and the incidents behind what is told of recoveries."""
-    asked, ever = _asked(wanted, frame), _asked(wanted, None)
-    links = {name: _address("/api/builds", asked, narrowing) for name, narrowing in _ENCODED.items()}
-    links["active"] = _address("/api/builds", ever, "is_active=true")
-    links["recovery.open"] = _address("/api/incidents", ever, _OPEN_INCIDENTS if not wanted.branch else "status=open")
-    return links
+    still_open = _incidents(wanted, status="open", until=_instant(frame.elapsed_until))
+    return of_builds(wanted, frame) | of_recovery(wanted, frame) | {"recovery.open": still_open} | _of_now(wanted)
+
+
+def of_builds(wanted: BuildFilter, frame: Window) -> dict[str, str]:
+    """The builds behind the figures of a window."""
+    asked = _asked(wanted, frame)
+    return {name: _address("/api/builds", asked, narrowing) for name, narrowing in _ENCODED.items()}
+
+
+def of_recovery(wanted: BuildFilter, frame: Window) -> dict[str, str]:
+    """The incidents that ended in a window as far as it has passed, and those that were open in it."""
+    first, last = _instant(frame.begins), _instant(frame.elapsed_until)
+    fixed = _incidents(wanted, fixed_since=first, fixed_until=last)
+    names = ("recovery.fixed", "recovery.average", "recovery.p50", "dora.recovery_time")
+    return dict.fromkeys(names, fixed) | {"recovery.red_seconds": _incidents(wanted, red_since=first, until=last)}
+
+
+def of_bucket(wanted: BuildFilter, starts_at: datetime, ends_at: datetime) -> str:
+    """The builds of a part of a window."""
+    return builds_link(wanted, Window(starts_at, None if ends_at == LAST else ends_at))
+
+
+def _of_now(wanted: BuildFilter) -> dict[str, str]:
+    ever = _asked(wanted, None)
+    return {
+        "active": _address("/api/builds", ever, "is_active=true"),
+        "active.stale": _address("/api/builds", ever, "is_stale=true"),
+    }
+
+
+def _incidents(wanted: BuildFilter, **narrowing: str) -> str:
+    """Of default branches, where no branch is asked for."""
+    default = {} if wanted.branch else {"is_default_branch": "true"}
+    return _address("/api/incidents", _asked(wanted, None), urlencode(default | narrowing, safe=_SAFE))
 
 
 def of_pipeline(wanted: BuildFilter, pipeline_id: int) -> BuildFilter:
@@ -63,8 +96,8 @@ def of_pipeline(wanted: BuildFilter, pipeline_id: int) -> BuildFilter:
 
 def _asked(wanted: BuildFilter, frame: Window | None) -> str:
     """The scope, the branches and the window as parameters."""
-    found = {name: ",".join(map(str, getattr(wanted.scope, name))) for name in Scope.__dataclass_fields__}
-    found["branch"] = ",".join(wanted.branch)
+    found = {name: joined(map(str, getattr(wanted.scope, name))) for name in Scope.__dataclass_fields__}
+    found["branch"] = joined(wanted.branch)
     if frame is not None:
         found |= {"since": _instant(frame.since), "until": _instant(frame.until)}
     return urlencode({name: value for name, value in found.items() if value}, safe=_SAFE)

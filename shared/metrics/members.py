@@ -11,28 +11,29 @@ MOST_BUILDS = 20_000
 """How many builds of not yet counted pipelines are counted at a time; of more only where one pipeline has them."""
 
 _PROBED_PIPELINES = 100
-_PROBED_BUILDS = 2_000
 
 # Only those who add to the cells take it, and every one of them does: they come one after another, and what the
 # transaction sees next is all that the one before wrote. It stops neither recording nor reading nor a dump.
 _HOLD = text("LOCK TABLE metric_members IN SHARE ROW EXCLUSIVE MODE")
 _HOLD_AT_ONCE = text("LOCK TABLE metric_members IN SHARE ROW EXCLUSIVE MODE NOWAIT")
 
-# Small pipelines first, so that most figures are whole soon; the newest of equal ones first. Of the large ones only so
-# much is looked at as tells that they are large, and each is counted alone.
+# Small pipelines first, so that most figures are whole soon; the newest of equal ones first. Of one too large to be
+# counted with others only so much is looked at as tells that it is.
 _UNSETTLED = text(f"""
     WITH unsettled AS (
-        SELECT p.id, m.pipeline_id IS NULL OR p.default_branch IS DISTINCT FROM m.default_branch AS is_uncounted
+        SELECT p.id, m.pipeline_id IS NULL OR NOT m.is_counted OR p.default_branch IS DISTINCT FROM m.default_branch
+                   AS is_uncounted
         FROM pipelines p LEFT JOIN metric_members m ON m.pipeline_id = p.id
-        WHERE m.pipeline_id IS NULL OR (p.instance_id, p.project_id, p.repository_id, p.default_branch)
+        WHERE m.pipeline_id IS NULL OR NOT m.is_counted
+           OR (p.instance_id, p.project_id, p.repository_id, p.default_branch)
             IS DISTINCT FROM (m.instance_id, m.project_id, m.repository_id, m.default_branch)
         ORDER BY p.id DESC LIMIT {_PROBED_PIPELINES}
     ),
     sized AS (
-        SELECT id, is_uncounted, CASE found WHEN {_PROBED_BUILDS} THEN {MOST_BUILDS} ELSE found END AS builds
+        SELECT id, is_uncounted, builds
         FROM unsettled u CROSS JOIN LATERAL (
-            SELECT count(*) AS found
-            FROM (SELECT FROM builds b WHERE b.pipeline_id = u.id LIMIT {_PROBED_BUILDS}) s) s
+            SELECT count(*) AS builds
+            FROM (SELECT FROM builds b WHERE b.pipeline_id = u.id LIMIT {MOST_BUILDS}) s) s
     )
     SELECT id, is_uncounted
     FROM (SELECT *, sum(builds) OVER (ORDER BY builds, id DESC) AS builds_so_far FROM sized) s
@@ -45,10 +46,10 @@ _SETTLE = text("""
     SELECT id, instance_id, project_id, repository_id, default_branch FROM pipelines WHERE id = ANY(:pipelines)
     ON CONFLICT (pipeline_id) DO UPDATE
     SET instance_id = excluded.instance_id, project_id = excluded.project_id, repository_id = excluded.repository_id,
-        default_branch = excluded.default_branch
+        default_branch = excluded.default_branch, is_counted = true
 """)
 
-_COUNTING = text("SELECT (SELECT count(*) FROM pipelines) - (SELECT count(*) FROM metric_members)")
+_COUNTING = text("SELECT count(*) FROM metric_members WHERE NOT is_counted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,6 @@ def settle(session: Session, pipelines: Sequence[int]) -> None:
 
 
 def counting(session: Session) -> int:
-    """How many pipelines are not counted yet: after an upgrade, and each for a moment when it is new."""
+    """How many pipelines are in no figure yet: after an upgrade, until the scheduler has counted their builds."""
     count: int = session.execute(_COUNTING).scalar_one()
     return count

@@ -1,6 +1,6 @@
 """All figures over a window: whole, against the period before, by bucket, and what is true now."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from shared.metrics import links
 from shared.metrics.dora import dora
 from shared.metrics.figures import figures_of
 from shared.metrics.formula import FORMULA
+from shared.metrics.last_build import last_build
 from shared.metrics.members import counting
 from shared.metrics.open_builds import OpenBuilds, open_builds
 from shared.metrics.periods import Compared, Periods, periods
@@ -18,18 +19,15 @@ from shared.metrics.read import read
 from shared.metrics.recovery import recoveries
 from shared.metrics.slowdowns import compare
 from shared.metrics.slowdowns import links as slowdown_links
-from shared.metrics.subject import Subject, subject_of
+from shared.metrics.subject import subject_of
 from shared.metrics.totals import by_slot
 from shared.metrics.trend import trend
 from shared.metrics.window import HOUR, LAST, Bucket, Window, boundaries
-from shared.queries import BuildFilter, Position, list_builds
+from shared.queries import BuildFilter
 from shared.reading import plan_by_values, plan_for_any
 from shared.rows import Row
 
 UTC_ZONE = ZoneInfo("UTC")
-
-MOST_PAGES = 5
-"""So many pages are turned to find the newest build of a branch that has hardly any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +50,18 @@ def overview(
     subject = subject_of(session, wanted)
     inner = () if cut is None else boundaries(frame, cut.bucket, cut.zone)[1:-1]
     span = periods(session, subject, frame, inner=inner)
+    subject = span.subject
     compared = span.compared(by_slot(read(session, subject, span.cover), span.slots))
     now = open_builds(session, subject, span.cover.bounds)
-    figures = _compared(session, subject, span, compared, now)
+    figures = _compared(session, wanted, span, compared, now)
     if has_slowdown:
         figures["slowdown"] = _slowdown(wanted, frame, compared)
     return {
         "window": span.as_row | {"bucket": cut and str(cut.bucket), "timezone": cut and str(cut.zone)},
         **figures,
-        "series": None if cut is None else _series(span, compared, now),
+        "series": None if cut is None else _series(wanted, span, compared, now),
         "active": now.as_row,
-        "last_build": _last_build(session, wanted),
+        "last_build": last_build(session, subject, wanted),
         "counting": counting(session),
         "formula": FORMULA,
         "links": links.of_figures(wanted, span.read_frame),
@@ -76,41 +75,33 @@ def _slowdown(wanted: BuildFilter, frame: Window, compared: Compared) -> Row | N
     return found.as_row | slowdown_links(wanted, frame)
 
 
-def _compared(session: Session, subject: Subject, span: Periods, compared: Compared, now: OpenBuilds) -> Row:
+def _compared(session: Session, wanted: BuildFilter, span: Periods, compared: Compared, now: OpenBuilds) -> Row:
     """The window's figures with what incidents say, and how they changed."""
-    frame, before = span.read_frame, span.before
+    subject, frame, before = span.subject, span.read_frame, span.before
     # How many incidents are near decides the way to them.
     plan_by_values(session)
-    recovered = recoveries(session, subject, [frame] if before is None else [frame, before])
+    # Seconds add up, so both have to be as long; incidents are few, and no hour has to be whole for them.
+    recovered = recoveries(session, subject, [frame] if before is None else [frame, frame.as_long_before])
     open_now = now.of_slots(1 if span.has_before else 0)
     figures = figures_of(compared.window, open_now, frame.elapsed / HOUR) | {"recovery": recovered[0]}
     trended = None
     if before is not None and compared.before is not None:
         former = figures_of(compared.before, now.by_slot[0], before.elapsed / HOUR) | {"recovery": recovered[1]}
-        trended = trend(figures, former, before)
+        of_before = links.of_builds(wanted, before) | links.of_recovery(wanted, frame.as_long_before)
+        trended = trend(figures, former, before) | {"links": of_before}
     return figures | {"dora": dora(session, subject, frame, recovered[0]), "trend": trended}
 
 
-def _series(span: Periods, compared: Compared, now: OpenBuilds) -> list[Row]:
+def _series(wanted: BuildFilter, span: Periods, compared: Compared, now: OpenBuilds) -> list[Row]:
     skipped = 1 if span.has_before else 0
     spans = list(pairwise(span.cover.bounds))[skipped:]
     return [
         {"starts_at": start, "ends_at": None if end == LAST else end}
         | figures_of(totals, open_here, _passed(start, end, span.frame) / HOUR)
+        | {"link": links.of_bucket(wanted, start, end)}
         for (start, end), totals, open_here in zip(spans, compared.buckets, now.by_slot[skipped:], strict=True)
     ]
 
 
 def _passed(start: datetime, end: datetime, frame: Window) -> timedelta:
     return max(min(end, frame.elapsed_until) - start, timedelta())
-
-
-def _last_build(session: Session, wanted: BuildFilter) -> Row | None:
-    """The newest build; None too where it was not met within MOST_PAGES."""
-    after: Position | None = None
-    for _ in range(MOST_PAGES):
-        page = list_builds(session, replace(wanted, since=None, until=None), limit=1, after=after)
-        if page.rows or page.next is None:
-            return page.rows[0] if page.rows else None
-        after = page.next
-    return None

@@ -2,24 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from shared.metrics.cells import WITH_QUARTERS
 from shared.metrics.cover import Cover, cover, uncovered
-from shared.metrics.seek import parameters_of, seek_of
+from shared.metrics.cut import MOST_BUILDS, cut_of
 from shared.metrics.subject import Subject
 from shared.metrics.totals import Totals, total
 from shared.metrics.window import HOUR, TooManyBuckets, Window
-from shared.rows import Row, rows
+from shared.rows import Row
 
 MOST_CUT = 100 * HOUR
 """So much of a window its buckets may cut out of full hours, in a zone whose hours are not those of UTC."""
-
-MICROSECOND = timedelta(microseconds=1)
-
-MOST_BUILDS = 20_000
-"""So many builds are counted one by one where no cell tells them from others; what is older is left out, and said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +23,10 @@ class Periods:
     """What is read: the window in one slot or several, the period before it in the slot in front of them.
 
     `cut_at` is from where on builds are counted, where the window holds too many of a branch to be counted one by one.
+    `subject` is whose builds they are, with the way on which they were found to be few.
     """
 
+    subject: Subject
     frame: Window
     cover: Cover
     has_before: bool
@@ -68,42 +66,34 @@ class Compared:
 
 
 def periods(
-    session: Session, subject: Subject, frame: Window, *, inner: Sequence[datetime] = (), has_before: bool = True
+    session: Session,
+    subject: Subject,
+    frame: Window,
+    *,
+    inner: Sequence[datetime] = (),
+    has_before: bool = True,
+    most: int = MOST_BUILDS,
 ) -> Periods:
     """How to read a window that is cut at the instants of `inner`, and the period before it.
 
-    No statement, but where the builds of a branch have to be counted one by one: then one. Raises TooManyBuckets.
+    No statement, but where the builds of a branch have to be counted one by one, the newest `most`: then those of
+    `cut_of`. Raises TooManyBuckets.
     """
     before = frame.before if has_before else None
     first = frame.begins if before is None else before.begins
     bounds = [first, *inner, frame.ends] if before is None else [first, frame.begins, *inner, frame.ends]
     if subject.has_cells:
-        covered = cover(bounds)
+        covered = cover(bounds, has_quarters=subject.scope in WITH_QUARTERS)
         if covered.cut > MOST_CUT:
             raise TooManyBuckets(
                 f"would cut more than {MOST_CUT // HOUR} hours in two, whose builds have to be counted one by one; "
                 "take a longer bucket, or a later since and an until"
             )
-        return Periods(frame, covered, before is not None)
-    cut = _cut(session, subject, first, frame.ends)
+        return Periods(subject, frame, covered, before is not None)
+    subject, cut = cut_of(session, subject, first, frame.ends, most)
     if cut is None:
-        return Periods(frame, uncovered(bounds), before is not None)
+        return Periods(subject, frame, uncovered(bounds), before is not None)
     if cut <= frame.begins:
-        return Periods(frame, uncovered([frame.begins, *inner, frame.ends]), has_before=False)
+        return Periods(subject, frame, uncovered([frame.begins, *inner, frame.ends]), has_before=False)
     bounds = [cut, *(each for each in inner if each > cut), frame.ends]
-    return Periods(frame, uncovered(bounds), has_before=False, cut_at=cut)
-
-
-def _cut(session: Session, subject: Subject, first: datetime, last: datetime) -> datetime | None:
-    """From where on no more than MOST_BUILDS have to be looked at; None: from the first on."""
-    seek = seek_of("builds", subject)
-    parameters = parameters_of(subject) | {"first": first, "last": last}
-    most = MOST_BUILDS // max(1, len(seek.values(subject)))
-    statement = f"""
-        SELECT max(b.queued_at) AS queued_at FROM {seek.each} CROSS JOIN LATERAL (
-            SELECT x.queued_at FROM builds x WHERE x.queued_at >= :first AND x.queued_at < :last {seek.condition}
-            ORDER BY x.queued_at DESC, x.id DESC OFFSET {most:d} LIMIT 1
-        ) b
-    """
-    (found,) = rows(session, statement, parameters)
-    return found["queued_at"] + MICROSECOND if isinstance(found["queued_at"], datetime) else None
+    return Periods(subject, frame, uncovered(bounds), has_before=False, cut_at=cut)

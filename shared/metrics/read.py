@@ -13,7 +13,9 @@ from shared.metrics.subject import KEY_COLUMN, Subject
 from shared.rows import Row, rows
 from shared.status import VERDICTS
 
-_VERDICT_CODES = ", ".join(str(status.rank) for status in sorted(VERDICTS))
+VERDICT_CODES = ", ".join(str(status.rank) for status in sorted(VERDICTS))
+"""The codes that cells have for statuses that are verdicts, as SQL."""
+
 _VERDICT_WORDS = ", ".join(f"'{status}'" for status in sorted(VERDICTS))
 _SUMS = ("builds", "first_tries", "flaky", "timed", "waited", "duration_ms", "queued_ms")
 
@@ -32,7 +34,7 @@ _CELLS = """
     ) c
 """
 _CELL_BINS = ", ".join(
-    f"CASE WHEN c.status IN ({_VERDICT_CODES}) THEN c.{name} END AS {name}"
+    f"CASE WHEN c.status IN ({VERDICT_CODES}) THEN c.{name} END AS {name}"
     for name in ("duration_bins", "duration_counts", "queued_bins", "queued_counts")
 )
 
@@ -104,14 +106,14 @@ WHOLE = Detail()
 def read(session: Session, subject: Subject, cover: Cover, detail: Detail = WHOLE) -> list[Row]:
     """Rows of `slot, key, branch, status, cancel_reason` (codes), sums and histograms; several may bear the same key.
 
-    `slot` counts from 1, along the cover's bounds; `key` is the id in the subject's scope, NULL where a pipeline has
-    none. Histograms are pairs of arrays: bins, in any order, and how many builds lie in each (negative: so many less),
-    of builds with a verdict.
+    The cover names quarters only where the subject's scope has them. `slot` counts from 1, along the cover's bounds;
+    `key` is the id in the subject's scope, NULL where a pipeline has none. Histograms are pairs of arrays: bins, in any
+    order, and how many builds lie in each (negative: so many less), of builds with a verdict.
     """
-    statement = _statement(subject, detail)
+    statement = statement_of(subject, detail)
     if not detail.has_bins:
         statement = _ADDED_UP.format(found=statement)
-    return rows(session, statement, _parameters(subject, cover), is_binary=True)
+    return rows(session, statement, parameters_for(subject, cover), is_binary=True)
 
 
 def _found(table: str, subject: Subject) -> str:
@@ -125,7 +127,8 @@ def _found(table: str, subject: Subject) -> str:
     )"""
 
 
-def _statement(subject: Subject, detail: Detail) -> str:
+def statement_of(subject: Subject, detail: Detail) -> str:
+    """The statement that finds the rows of `read`, with parameters that `parameters_for` has."""
     single = _ONE_BY_ONE.format(
         of_changes=OF_CHANGES,
         within=_WITHIN,
@@ -153,7 +156,8 @@ def _statement(subject: Subject, detail: Detail) -> str:
     """
 
 
-def _parameters(subject: Subject, cover: Cover) -> dict[str, object]:
+def parameters_for(subject: Subject, cover: Cover) -> dict[str, object]:
+    """What the statement is to be executed with."""
     return parameters_of(subject) | {
         "bounds": list(cover.bounds),
         "ids": list(subject.ids),

@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.metrics import adding, flakes, members
-from shared.metrics.cells import CellScope, Grain
+from shared.metrics.cells import CellScope, Grain, grains_of
 from shared.metrics.contributions import OF_BUILDS
 
 BUILDS_AT_ONCE = 300_000
@@ -39,6 +39,11 @@ _INSTANCES = """
     (SELECT id AS scope_id, id AS instance_id, NULL::bigint AS project_id, NULL::bigint AS repository_id FROM instances)
 """
 
+_PROJECTS = """
+    (SELECT id AS scope_id, NULL::bigint AS instance_id, id AS project_id, NULL::bigint AS repository_id FROM projects)
+"""
+
+_EVERYTHING = f"({CellScope.EVERYTHING:d}, 0)"
 _OWNERS = ", ".join(
     (
         f"({CellScope.INSTANCE:d}, instance_id)",
@@ -47,10 +52,12 @@ _OWNERS = ", ".join(
     )
 )
 _SUMS = (
-    (_PIPELINES, CellScope.PIPELINE, _OWNERS),
-    (_INSTANCES, CellScope.INSTANCE, f"({CellScope.EVERYTHING:d}, 0)"),
+    *((_PIPELINES, CellScope.PIPELINE, _OWNERS, grain, grain) for grain in grains_of(CellScope.PIPELINE)),
+    (_PROJECTS, CellScope.PROJECT, f"({CellScope.PROJECT:d}, project_id)", Grain.HOUR, Grain.QUARTER),
+    (_INSTANCES, CellScope.INSTANCE, f"({CellScope.INSTANCE:d}, instance_id)", Grain.HOUR, Grain.QUARTER),
+    *((_INSTANCES, CellScope.INSTANCE, _EVERYTHING, grain, grain) for grain in grains_of(CellScope.INSTANCE)),
 )
-"""What is summed up from what: whose cells, of which scope, into which scopes."""
+"""What is summed up from what, in order: whose cells, of which scope, into which scopes; of which grain, into which."""
 
 
 def slices(session: Session) -> Iterator[tuple[list[int], int]]:
@@ -85,10 +92,9 @@ def rebuild(session: Session, progress: Progress) -> None:
 
 
 def _sum_up(session: Session, progress: Progress) -> None:
-    """The other scopes from the pipelines' cells, and everything from the instances'."""
-    parts = [(*each, grain) for each in _SUMS for grain in Grain]
-    for done, (whose, scope, scopes, grain) in enumerate(parts, start=1):
+    """The other scopes from the pipelines' cells, quarters from hours, and everything from the instances' cells."""
+    for done, (whose, scope, scopes, grain, into) in enumerate(_SUMS, start=1):
         entries = adding.ENTRIES_OF_CELLS.format(members=whose, scope=scope, grain=grain, sign=1)
-        grains = f"({grain:d}, hour)"
+        grains = adding.GRAINS[into]
         adding.add(session, f"WITH entries AS ({entries})", {}, scopes=scopes, grains=grains, is_gathered=True)
-        progress("sums", done, len(parts))
+        progress("sums", done, len(_SUMS))

@@ -36,7 +36,8 @@ _RECOVERY = f"""
            count(*) FILTER (WHERE n.opened_at IS NOT NULL AND n.fixed_at IS NULL) AS open
     FROM unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
         WITH ORDINALITY AS t(starts_at, ends_at, slot)
-    LEFT JOIN ({{near}}) n ON true GROUP BY t.slot ORDER BY t.slot
+    LEFT JOIN ({{near}}) n ON n.opened_at < t.ends_at AND coalesce(n.fixed_at >= t.starts_at, true)
+    GROUP BY t.slot ORDER BY t.slot
 """
 
 

@@ -1,6 +1,5 @@
 """How the builds of a subject are found: by which index, and what narrows them; as SQL."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from shared.metrics.subject import COLUMN, Subject
@@ -15,21 +14,24 @@ class Seek:
 
     each: str
     condition: str
-    values: Callable[[Subject], Sequence[object]]
 
 
-EACH_PIPELINE = Seek(
-    "unnest(CAST(:pipelines AS bigint[])) AS s(value)", "AND x.pipeline_id = s.value", lambda one: one.pipelines or ()
-)
-EACH_BRANCH = Seek("unnest(CAST(:branch AS text[])) AS s(value)", "AND x.branch = s.value", lambda one: one.branch)
-_BY_TIME = Seek("(SELECT 1) AS s", "", lambda _: ())
+EACH_PIPELINE = Seek("unnest(CAST(:pipelines AS bigint[])) AS s(value)", "AND x.pipeline_id = s.value")
+EACH_BRANCH = Seek("unnest(CAST(:branch AS text[])) AS s(value)", "AND x.branch = s.value")
+_BY_TIME = Seek("(SELECT 1) AS s", "")
 
 
 def seek_of(table: str, subject: Subject) -> Seek:
     """Which index of `builds` or `flakes` leads to few others: few pipelines', the branches', else that of all."""
-    if subject.pipelines is not None and len(subject.pipelines) <= SEEK_PIPELINES:
+    has_branches = bool(subject.branch) and not subject.has_cells and table == "builds"
+    if has_few_pipelines(subject) and not (has_branches and subject.by_branch):
         return EACH_PIPELINE
-    return EACH_BRANCH if subject.branch and not subject.has_cells and table == "builds" else _BY_TIME
+    return EACH_BRANCH if has_branches else _BY_TIME
+
+
+def has_few_pipelines(subject: Subject) -> bool:
+    """Whether they can be looked up one by one."""
+    return subject.pipelines is not None and len(subject.pipelines) <= SEEK_PIPELINES
 
 
 def narrowed(subject: Subject, alias: str, but: Seek = _BY_TIME) -> list[str]:

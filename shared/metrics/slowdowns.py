@@ -1,17 +1,18 @@
 """Which pipelines became slower for certain: the builds that succeeded took longer than in the period before."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from shared.metrics.flaky import NAMES, told_by_pipeline
 from shared.metrics.links import builds_link, of_pipeline
-from shared.metrics.periods import Periods, periods
-from shared.metrics.read import Detail, read
+from shared.metrics.periods import periods
+from shared.metrics.ranking import Ranking
 from shared.metrics.statistics import mann_whitney
-from shared.metrics.subject import Subject, pipelines_of
-from shared.metrics.totals import Histogram, Totals, by_key, seconds_at
+from shared.metrics.subject import pipelines_of
+from shared.metrics.tallies import among, successes, tallies
+from shared.metrics.totals import Histogram, seconds_at
 from shared.metrics.window import Window
 from shared.queries import BuildFilter
 from shared.rows import Row, as_int
@@ -28,6 +29,14 @@ LEAST_GROWTH = 0.10
 
 MOST_CANDIDATES = 200
 """So many pipelines are looked at closely: those whose average grew most."""
+
+_CUT_AWAY = (
+    "the branches have more builds than are counted one by one, and none of the period before is among the newest: "
+    "take a shorter window, or fewer branches or pipelines"
+)
+_NOTHING_BEFORE = (
+    "there is no period before to compare with: less than an hour of the window has passed, or it has none"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,30 +85,30 @@ def compare(before: Histogram, now: Histogram) -> Slowdown:
     return Slowdown(sum(before.values()), sum(now.values()), median_before, median, mann_whitney(before, now))
 
 
-def ranking(session: Session, wanted: BuildFilter, frame: Window, *, limit: int) -> list[Row]:
+def ranking(session: Session, wanted: BuildFilter, frame: Window, *, limit: int) -> Ranking:
     """The pipelines that became slower than in the period before, for certain; the greatest growth first.
 
     Each row names its pipeline and has `builds_before`, `builds`, `median_before`, `median` (seconds), `growth` (0.25:
-    a quarter longer), `p_value`, `words`, `link` and `link_before`. Empty where there is no period before.
+    a quarter longer), `p_value`, `words`, `link` and `link_before`. Where there is no period before, or so many
+    builds that it is not counted, there are no rows, and `reason` says so.
     """
     pipelines = pipelines_of(session, wanted)
     subject = told_by_pipeline(pipelines, wanted)
     span = periods(session, subject, frame)
+    subject = span.subject
     if not span.has_before:
-        return []
-    closer = subject.told_by(subject.scope, _candidates(_read(session, subject, span, has_bins=False)))
-    looked_at = set(closer.ids)
-    slower = {
-        key: compare(before.succeeded.histogram, now.succeeded.histogram)
-        for key, (before, now) in _read(session, closer, span, has_bins=True).items()
-        if key in looked_at
-    }
+        return Ranking([], 0, span.as_row, _CUT_AWAY if frame.before else _NOTHING_BEFORE)
+    candidates = _candidates(tallies(session, subject, span.cover))
+    closer = among(subject, candidates, candidates)
+    took = successes(session, closer, span.cover)
+    slower = {key: compare(took.get((key, 1), {}), took.get((key, 2), {})) for key in closer.ids}
     ranked = sorted((key for key in slower if slower[key].is_real), key=lambda key: (-(slower[key].growth or 0), key))
     named = {as_int(row["pipeline_id"]): row for row in pipelines}
-    return [
+    found = [
         {name: named[key][name] for name in NAMES} | slower[key].as_row | links(of_pipeline(wanted, key), frame)
         for key in ranked[:limit]
     ]
+    return Ranking(found, len(ranked), span.as_row)
 
 
 def links(wanted: BuildFilter, frame: Window) -> Row:
@@ -111,20 +120,20 @@ def links(wanted: BuildFilter, frame: Window) -> Row:
     }
 
 
-def _read(session: Session, subject: Subject, span: Periods, *, has_bins: bool) -> dict[int, list[Totals]]:
-    found = read(session, subject, span.cover, Detail(has_bins=has_bins))
-    return by_key(found, span.slots, lambda row: as_int(row["key"]))
-
-
-def _candidates(counted: Mapping[int, Sequence[Totals]]) -> list[int]:
-    """Those with enough builds in both periods, by how much the average grew."""
+def _candidates(found: Iterable[Row]) -> list[int]:
+    """Those with enough builds that succeeded in both periods, by how much their average grew."""
+    counted = {(as_int(row["key"]), as_int(row["slot"])): row for row in found if row["key"] is not None}
+    both = ((key, counted[key, 1], now) for (key, slot), now in counted.items() if slot == 2 and (key, 1) in counted)
     growth = {
-        key: (now.duration.average or 0) / before.duration.average
-        for key, (before, now) in counted.items()
-        if min(before.by_status[Status.SUCCEEDED], now.by_status[Status.SUCCEEDED]) >= FEWEST
-        and before.duration.average
+        key: _average(now) / _average(before)
+        for key, before, now in both
+        if min(as_int(before["succeeded"]), as_int(now["succeeded"])) >= FEWEST and _average(before)
     }
-    return sorted(growth, key=lambda key: -growth[key])[:MOST_CANDIDATES]
+    return sorted(growth, key=lambda key: (-growth[key], key))[:MOST_CANDIDATES]
+
+
+def _average(tally: Row) -> float:
+    return as_int(tally["duration_ms"]) / timed if (timed := as_int(tally["timed"])) > 0 else 0.0
 
 
 def _words(slowdown: Slowdown) -> str:

@@ -21,7 +21,10 @@ def wilson(hits: int, of: int, z: float = Z95) -> Interval:
 
     Unlike the rate itself it knows that 1 of 1 says less than 90 of 100: to rank by its lower bound is to rank by what
     is certain. E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927.
+    Raises ValueError where `hits` are fewer than none or more than all.
     """
+    if not 0 <= hits <= of:
+        raise ValueError(f"{hits} of {of} is no rate")
     if not of:
         return Interval(0.0, 1.0)
     rate = hits / of

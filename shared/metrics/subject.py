@@ -18,7 +18,8 @@ class Subject:
     `scope` and `ids` name the cells that hold the builds. `pipelines` lists the pipelines; where they would be too many
     it is None, and `within` says what they all belong to, None where every pipeline is meant. `branch` are the names
     asked for. `has_cells`: cells tell them from the others, because no branch is asked for, or the one that is is the
-    default branch of every pipeline.
+    default branch of every pipeline. `by_branch`: its builds are looked up among those of the branches, and not among
+    those of the pipelines, which are more.
     """
 
     scope: CellScope
@@ -27,6 +28,7 @@ class Subject:
     branch: tuple[str, ...] = ()
     has_cells: bool = True
     within: tuple[CellScope, tuple[int, ...]] | None = None
+    by_branch: bool = False
 
     def told_by(self, scope: CellScope, ids: Sequence[int]) -> "Subject":
         """The same builds, or some of them, told apart by the cells of another scope."""

@@ -1,7 +1,8 @@
 """Whether the kept figures are right: counted anew from attempts, by other statements than those that keep them.
 
 A pipeline's hours are compared with its attempts, its days with its hours, all time with its days; then every other
-scope's hours with the pipelines' hours, and so on up. All is read from one snapshot, after what was recorded is added.
+scope's hours with the pipelines' hours, its quarters of days with its hours, and so on up. All is read from one
+snapshot, after what was recorded is added.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.metrics import members
-from shared.metrics.cells import CellScope, Grain
+from shared.metrics.cells import CellScope, Grain, grains_of
 from shared.metrics.fold import fold_once
 from shared.metrics.rebuild import Progress, slices
 from shared.metrics.verify_sql import (
@@ -71,6 +72,12 @@ _OWNERS = {
 }
 _STARTS_AT = HOUR.format("c.starts_at")
 
+_SUMMED_FROM = {
+    Grain.QUARTER: (Grain.HOUR, f"{_STARTS_AT} / 6 * 6"),
+    Grain.DAY: (Grain.HOUR, f"{_STARTS_AT} / 24 * 24"),
+    Grain.EVER: (Grain.DAY, "0"),
+}
+
 
 @dataclass(slots=True)
 class Verification:
@@ -118,7 +125,7 @@ def _verify_pipelines(session: Session, found: Verification, pipelines: list[int
 
 
 def _verify_sums(session: Session, found: Verification, progress: Progress) -> None:
-    """Every other scope's hours against those it is summed up from, its days and all time against its hours."""
+    """Every other scope's hours against those it is summed up from, its longer spans against its hours."""
     for done, (scope, (below, scope_id, joined)) in enumerate(_OWNERS.items(), start=1):
         counted = _cells(below, Grain.HOUR, scope_id=scope_id, joined=joined, which=f"{scope_id} IS NOT NULL")
         _compare(session, found, scope, Grain.HOUR, kept=_cells(scope, Grain.HOUR), counted=counted, ids=[])
@@ -129,7 +136,8 @@ def _verify_sums(session: Session, found: Verification, progress: Progress) -> N
 def _compare_grains(
     session: Session, found: Verification, scope: CellScope, ids: Sequence[int], *, which: str = "true"
 ) -> None:
-    for grain, below, hour in ((Grain.DAY, Grain.HOUR, f"{_STARTS_AT} / 24 * 24"), (Grain.EVER, Grain.DAY, "0")):
+    for grain in sorted(_SUMMED_FROM.keys() & grains_of(scope)):
+        below, hour = _SUMMED_FROM[grain]
         counted = _cells(scope, below, hour=hour, which=which)
         kept = _cells(scope, grain, which=which)
         _compare(session, found, scope, grain, kept=kept, counted=counted, ids=ids)

@@ -29,11 +29,13 @@ _ATTEMPTS = f"""
            CASE WHEN a.number = b.attempt THEN round(a.duration_seconds * 1000)::bigint END AS duration,
            CASE WHEN a.number = b.attempt THEN round(a.queued_seconds * 1000)::bigint END AS wait
     FROM builds b JOIN attempts a ON a.build_id = b.id JOIN metric_members m ON m.pipeline_id = b.pipeline_id
-    WHERE b.pipeline_id = ANY(:ids) AND a.is_finished AND (a.number = b.attempt OR a.number = 1) OFFSET 0
+    WHERE b.pipeline_id = ANY(:ids) AND m.is_counted AND a.is_finished AND (a.number = b.attempt OR a.number = 1)
+    OFFSET 0
 """
 _FLAKY = f"""
     SELECT {_KEY_OF_ATTEMPT.format(status="'succeeded'", reason="NULL::text")} AS key
-    FROM flakes b JOIN metric_members m ON m.pipeline_id = b.pipeline_id WHERE b.pipeline_id = ANY(:ids)
+    FROM flakes b JOIN metric_members m ON m.pipeline_id = b.pipeline_id
+    WHERE b.pipeline_id = ANY(:ids) AND m.is_counted
 """
 
 FROM_ATTEMPTS = f"""
@@ -107,18 +109,19 @@ DIFFERENCES = f"""
 # Neighbours are found by their numbers here, where the fold looks back with a window function.
 FLAKES = f"""
     WITH verdicts AS MATERIALIZED (
-        SELECT b.id, a.number, b.branch, a.status, dense_rank() OVER (
+        SELECT b.id, a.number, b.branch, a.status, b.is_finished AND b.status IN ('succeeded', 'failed', 'timed_out')
+                   AS is_counted, dense_rank() OVER (
                    ORDER BY b.pipeline_id, b.commit_sha, b.branch, b.event) AS line,
                row_number() OVER (PARTITION BY b.pipeline_id, b.commit_sha, b.branch, b.event
                                   ORDER BY b.queued_at, b.id, a.number) AS place
         FROM builds b JOIN attempts a ON a.build_id = b.id JOIN metric_members m ON m.pipeline_id = b.pipeline_id
-        WHERE b.pipeline_id = ANY(:ids) AND b.commit_sha IS NOT NULL AND a.is_finished
+        WHERE b.pipeline_id = ANY(:ids) AND m.is_counted AND b.commit_sha IS NOT NULL AND a.is_finished
           AND a.status IN ('succeeded', 'failed', 'timed_out')
     ),
     counted AS (
         SELECT DISTINCT ON (n.id) n.id, n.branch, n.number, p.id AS failed_id, p.number AS failed_number
         FROM verdicts n JOIN verdicts p ON p.line = n.line AND p.place = n.place - 1
-        WHERE n.status = 'succeeded' AND p.status <> 'succeeded'
+        WHERE n.is_counted AND n.status = 'succeeded' AND p.status <> 'succeeded'
         ORDER BY n.id, n.number
     ),
     kept AS (

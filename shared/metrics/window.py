@@ -79,6 +79,11 @@ class Window:
             return None
         return Window(self.begins - length, self.begins)
 
+    @property
+    def as_long_before(self) -> "Window":
+        """The span right before that is exactly as long as has passed of this one."""
+        return Window(self.begins - min(self.elapsed, self.begins - FIRST), self.begins)
+
 
 def window(as_of: datetime, since: datetime | None, until: datetime | None) -> Window:
     """The window asked for; by default the last 24 hours, begun on a full hour: none has to be cut to count it."""

@@ -2,7 +2,21 @@
 
 from datetime import datetime
 
-from sqlalchemy import ARRAY, BigInteger, Column, DateTime, ForeignKey, Index, Integer, SmallInteger, Table, Text, desc
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    Table,
+    Text,
+    desc,
+    text,
+    true,
+)
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -31,10 +45,11 @@ this status. Durations go with `builds`. A row of zeros says only that an attemp
 
 
 class MetricCell(Base):
-    """What the finished builds of one scope, branch class and hour (or day, or of all time) add up to, by status.
+    """What the finished builds of one scope, branch class and span of time add up to, by status.
 
-    The codes are `shared.metrics.cells`' enums; `status` is its rank. `builds` counts builds whose latest attempt ended
-    so, `first_tries` those whose first attempt did, `flaky` those that passed right after a failure of the same commit
+    The span, `grain`, is an hour, a quarter of a day (of the wide scopes only), a day, or all time. The codes are
+    `shared.metrics.cells`' enums; `status` is its rank. `builds` counts builds whose latest attempt ended so,
+    `first_tries` those whose first attempt did, `flaky` those that passed right after a failure of the same commit
     (with the succeeded). `timed` and `waited` count those whose duration, whose wait in the queue is known. Histograms
     are pairs of arrays: bins (`shared.metrics.histogram`), ascending, and how many lie in each; NULL when empty.
     """
@@ -63,15 +78,21 @@ class MetricCell(Base):
 
 
 class MetricMember(Base):
-    """A pipeline whose builds are counted in `metric_cells`, and as whose. One without a row is not counted yet."""
+    """A pipeline whose builds are counted in `metric_cells`, and as whose.
+
+    One without a row is new: all that is known of it is in `metric_changes`. Of one that was on record before figures
+    were kept `is_counted` is false until its builds are counted: no figure holds any of them until then.
+    """
 
     __tablename__ = "metric_members"
+    __table_args__ = (Index("ix_metric_members_uncounted", "pipeline_id", postgresql_where=text("NOT is_counted")),)
 
     pipeline_id: Mapped[int] = mapped_column(ForeignKey("pipelines.id"), primary_key=True)
     instance_id: Mapped[int]
     project_id: Mapped[int]
     repository_id: Mapped[int | None]
     default_branch: Mapped[str | None]
+    is_counted: Mapped[bool] = mapped_column(server_default=true())
 
 
 class Flake(Base):

@@ -201,6 +201,16 @@ def test_the_planned_digest_has_them(day: Day) -> None:
     assert "Flaky top ten" in texts(parse_notice(message))
 
 
+def test_whatever_is_wrong_with_figures_costs_the_digest_nothing_else(day: Day) -> None:
+    day.runs("failed", "succeeded")
+    fold_once(day.session)
+
+    found = read_rankings(day.session, Reach.of([a_route()], "ops"), PERIOD, "no zone of this world")
+
+    assert found == ()
+    assert day.session.scalar(text("SELECT 1")) == 1
+
+
 def test_figures_that_cannot_be_read_cost_the_digest_nothing_else(day: Day) -> None:
     day.runs("failed", "succeeded")
     day.session.execute(text("ALTER TABLE metric_cells RENAME TO away"))

@@ -14,6 +14,8 @@ from api.badge_svg import Badge, Color, Style, badge_svg
 from api.badge_widths import text_width
 from api.badges import duration_words
 from shared.keys import Scope
+from shared.metrics.brief import MOST_LOOKED_AT
+from shared.metrics.fold import fold
 from tests.api.serving import World, a_world, serve, statements
 from tests.factories import NOON, a_build, minutes
 
@@ -62,6 +64,14 @@ def test_the_default_branch_counts_unless_another_is_named(world: World, client:
     assert message(client, branch="nothing-here") == "unknown"
 
 
+def test_a_retry_on_its_way_does_not_hide_the_failure_it_repeats(world: World, client: FlaskClient) -> None:
+    world.record(a_build("succeeded", external_id="1"))
+    world.record(a_build("failed", external_id="2", queued_at=NOON + minutes(1)))
+    world.record(a_build("running", external_id="2", attempt=2, queued_at=NOON + minutes(1)))
+
+    assert message(client) == "failing"
+
+
 def test_a_branch_that_others_pushed_out_of_sight_is_still_known(world: World, client: FlaskClient) -> None:
     world.record(a_build("failed", external_id="main"))
     world.run(
@@ -107,6 +117,52 @@ def test_the_duration_is_the_median(world: World, client: FlaskClient) -> None:
     assert int(minutes_told[1]) in {3, 4}
 
 
+def title(client: FlaskClient, **query: str) -> str:
+    image = client.get("/badge/pipeline/1.svg", query_string=query)
+    return str(ET.fromstring(image.data).findtext("{*}title"))
+
+
+def test_a_rate_and_a_duration_say_of_how_many_builds_they_are(world: World, client: FlaskClient) -> None:
+    recent = world.ask("SELECT now() - interval '2 hours'")
+    world.record(a_build(external_id="1", queued_at=recent))
+
+    assert title(client, kind="success_rate") == "ci success: 100 %, 1 build of the last 30 days"
+    assert title(client, kind="duration") == "ci duration: 4 min 59 s, median of 1 build of the last 30 days"
+    world.record(a_build(external_id="2", queued_at=recent))
+    assert title(client, kind="success_rate") == "ci success: 100 %, 2 builds of the last 30 days"
+
+
+def test_of_a_busy_pipelines_other_branch_it_is_said_since_when_it_was_counted(
+    world: World, client: FlaskClient
+) -> None:
+    world.record(a_build(queued_at=NOON - minutes(60 * 24 * 90)))
+    world.run(
+        "INSERT INTO builds (pipeline_id, project_id, external_id, attempt, status, raw_status, is_finished,"
+        " pipeline_name, branch, queued_at, merge_key) "
+        "SELECT 1, 1, 'x' || n, 1, 'failed', 'x', true, 'ci', CASE WHEN n % 2 = 0 THEN 'next' ELSE 'a' END,"
+        " now() - n * interval '1 minute', '{}' FROM generate_series(1, :count) n",
+        count=MOST_LOOKED_AT + 100,
+    )
+    since = world.ask("SELECT now() - :count * interval '1 minute'", count=MOST_LOOKED_AT).strftime("%Y-%m-%d")
+
+    told = title(client, kind="success_rate", branch="next")
+
+    assert re.fullmatch(rf"ci success: 0 %, {MOST_LOOKED_AT // 2} builds since {since} \d\d:\d\d UTC", told)
+
+
+@pytest.mark.parametrize("kind", ["success_rate", "duration"])
+def test_a_number_costs_one_read_of_cells_and_of_no_build(world: World, client: FlaskClient, kind: str) -> None:
+    world.record(*(a_build(external_id=f"{n}", queued_at=NOON - minutes(60 * n)) for n in range(60)))
+    fold(world.engine)
+    with statements(world.engine) as status:
+        client.get("/badge/pipeline/1.svg")
+
+    with statements(world.engine) as sent:
+        client.get(f"/badge/pipeline/1.svg?kind={kind}")
+
+    assert len(sent) == len(status) + 3
+
+
 def test_without_builds_a_rate_and_a_duration_are_unknown(world: World, client: FlaskClient) -> None:
     world.record(a_build(queued_at=NOON - minutes(60 * 24 * 90)))
 
@@ -144,9 +200,25 @@ def test_a_name_that_two_installations_have_needs_the_installation(world: World,
     world.record(a_build("failed"))
     a_world(world.engine, name="ghe.example.com").record(a_build("succeeded"))
 
-    assert client.get("/badge/github/acme/web/ci.svg").status_code == 404
+    ambiguous = client.get("/badge/github/acme/web/ci.svg")
+    assert (ambiguous.status_code, ambiguous.headers["Cache-Control"]) == (404, "no-cache")
+    assert "several pipelines are called so" in ambiguous.text
     assert shield(client, "/badge/github.com/acme/web/ci.json")["message"] == "failing"
     assert shield(client, "/badge/ghe.example.com/acme/web/ci.json")["message"] == "passing"
+
+
+def test_of_two_workflows_with_one_name_the_id_says_which_is_meant(world: World, client: FlaskClient) -> None:
+    world.record(a_build("failed"), a_build("succeeded", external_id="2", pipeline_external_id="1/11"))
+    world.record(a_build(external_id="3", pipeline_external_id="1/12", pipeline_name="docs"))
+
+    ambiguous = client.get("/badge/github.com/acme/web/ci.json")
+
+    assert (ambiguous.status_code, ambiguous.get_json()["message"]) == (404, "ambiguous")
+    assert ambiguous.get_json()["isError"] is True
+    ids = {name: world.ask(f"SELECT id FROM pipelines WHERE external_id = '{name}'") for name in ("1/10", "1/11")}
+    assert shield(client, f"{BY_NAME}.json", pipeline_id=str(ids["1/10"]))["message"] == "failing"
+    assert shield(client, f"{BY_NAME}.json", pipeline_id=str(ids["1/11"]))["message"] == "passing"
+    assert client.get(f"{BY_NAME}.json?pipeline_id=3").status_code == 404  # called otherwise
 
 
 def test_a_pipeline_without_a_repository_is_called_by_its_name_alone(database: Any) -> None:
@@ -172,9 +244,22 @@ def test_a_badge_that_is_known_is_not_sent_again_and_may_be_kept_a_minute(world:
     head = client.head("/badge/pipeline/1.svg")
 
     assert first.headers["Cache-Control"] == "private, max-age=60"
-    assert first.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     assert (again.status_code, again.data) == (304, b"")
     assert (head.status_code, head.data, head.headers["ETag"]) == (200, b"", first.headers["ETag"])
+
+
+@pytest.mark.parametrize("opened", ["public_badges", "public_read"])
+def test_only_badges_that_everyone_may_see_are_shown_by_pages_elsewhere(world: World, opened: str) -> None:
+    world.record(a_build())
+
+    def policies(client: FlaskClient) -> set[str]:
+        addresses = (f"{BY_NAME}.svg", f"{BY_NAME}.json", "/badge/github/acme/web/none.svg")
+        return {client.get(address).headers["Cross-Origin-Resource-Policy"] for address in addresses}
+
+    published = serve(world.engine, **{opened: True})
+    assert policies(serve(world.engine)) == {"same-origin"}
+    assert policies(published) == {"cross-origin"}
+    assert published.get("/badge/pipeline/1.svg").headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
 def test_a_badge_costs_few_statements_whatever_there_is(world: World, client: FlaskClient) -> None:
@@ -223,9 +308,9 @@ def test_public_badges_open_those_whose_name_is_known_and_nothing_else(world: Wo
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
 
 
-@given(label=ANY_TEXT, words=ANY_TEXT, style=st.sampled_from(Style))
-def test_any_text_makes_a_sound_image_that_says_it(label: str, words: str, style: Style) -> None:
-    image = badge_svg(Badge(label, words, Color.GREEN), style)
+@given(label=ANY_TEXT, words=ANY_TEXT, more=ANY_TEXT, style=st.sampled_from(Style))
+def test_any_text_makes_a_sound_image_that_says_it(label: str, words: str, more: str, style: Style) -> None:
+    image = badge_svg(Badge(label, words, Color.GREEN, more), style)
 
     root = ET.fromstring(image)
     assert root.attrib["role"] == "img"

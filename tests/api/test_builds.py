@@ -335,8 +335,8 @@ STATEMENTS = {
     "/api/metrics/pipeline/1": 13,
     "/livez": 0,
     "/readyz": 5,
-    "/metrics": 11,
-    "/api/openapi.get_json()": 0,
+    "/metrics": 16,
+    "/api/openapi.json": 0,
     "/api/docs": 0,
 }
 

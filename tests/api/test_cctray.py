@@ -88,6 +88,22 @@ def test_the_same_name_on_two_installations_is_two_lamps(world: World, client: F
     assert of(client, "name") == [("github.com: acme/web / ci",), ("ghe.example.com: acme/web / ci",)]
 
 
+def test_two_workflows_of_one_name_are_two_lamps(world: World, client: FlaskClient) -> None:
+    world.record(a_build("failed"), a_build("succeeded", external_id="2", pipeline_external_id="1/11"))
+    world.record(a_build(external_id="3", pipeline_external_id="1/12", pipeline_name="docs"))
+    a_world(world.engine, name="ghe.example.com").record(a_build())
+
+    names = [name for (name,) in of(client, "name")]
+
+    assert len(set(names)) == len(names) == 4
+    assert set(names) == {
+        "github.com: acme/web / ci #1",
+        "github.com: acme/web / ci #2",
+        "ghe.example.com: acme/web / ci",
+        "acme/web / docs",
+    }
+
+
 def test_odd_names_make_no_odd_document(world: World, client: FlaskClient) -> None:
     odd = 'a "b" <c> & \x01\x1f \ufffe é\n'
     world.record(a_build(pipeline_name=odd))
@@ -123,7 +139,18 @@ def test_the_feed_costs_the_same_statements_however_many_pipelines_there_are(wor
 
 def test_a_pipeline_that_was_never_built_has_a_time_that_readers_can_parse() -> None:
     state: dict[str, Any] = dict.fromkeys(
-        ["instance", "repository", "branch", "status", "number", "external_id", "web_url", "url", "finished_at"]
+        [
+            "pipeline_id",
+            "instance",
+            "repository",
+            "branch",
+            "status",
+            "number",
+            "external_id",
+            "web_url",
+            "url",
+            "finished_at",
+        ]
     )
 
     (project,) = ET.fromstring(cctray_feed([state | {"pipeline_name": "ci", "is_building": False}], "http://us"))

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from shared.collector_errors import ErrorKind, note
 from tests.api.serving import World, a_world
-from tests.api.test_health import samples
+from tests.api.test_exposition import samples
 
 
 def err(world: World, kind: ErrorKind, example: str = "502 from the provider", times: int = 1) -> None:

@@ -7,12 +7,14 @@ import random
 import socket
 import zlib
 from io import StringIO
+from threading import BoundedSemaphore
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
+from api.export_room import MOST_AT_ONCE, MOST_SILENT_SECONDS, Place
 from api.exports import PAGE_ROWS
 from shared.collector_errors import ErrorKind, note
 from shared.keys import Scope
@@ -349,3 +351,69 @@ def test_a_reader_that_leaves_ends_the_work_for_it(long: World, database_url: st
 
         (told,) = [line for line in api.said if line["event"] == "exported"]
         assert told["end"] == "abandoned"
+
+
+def test_so_many_files_are_written_at_a_time_and_whoever_ends_makes_room(world: World, client: FlaskClient) -> None:
+    world.record(*many_builds(3))
+    path = "/api/builds?format=jsonl"
+    files = [client.get(path, buffered=False) for _ in range(MOST_AT_ONCE)]
+
+    refused = client.get(path)
+    page = client.get("/api/builds")
+    files[0].close()  # a reader that leaves before the first byte
+    assert len(lines(files[1].data)) == 3
+    after = [client.get(path, buffered=False) for _ in range(3)]
+
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "30")
+    assert "4 files are being written" in refused.get_json()["detail"]
+    assert page.status_code == 200
+    assert [each.status_code for each in after] == [200, 200, 503]
+
+
+def test_what_is_refused_or_asked_by_head_keeps_no_place(world: World, client: FlaskClient) -> None:
+    for _ in range(MOST_AT_ONCE + 1):
+        assert client.get("/api/builds/9/jobs?format=csv").status_code == 404
+        client.head("/api/builds?format=csv").close()
+
+    assert client.get("/api/builds?format=csv").status_code == 200
+
+
+def test_a_reader_is_gone_when_its_end_of_the_connection_is_closed() -> None:
+    ours, theirs = socket.socketpair()
+    room = BoundedSemaphore(1)
+    room.acquire()
+    place = Place(room, ours)
+
+    with ours:
+        place.check_reader()
+        theirs.send(b"GET /the-next HTTP/1.1")
+        place.check_reader()
+        assert ours.recv(100) == b"GET /the-next HTTP/1.1"
+        theirs.close()
+        with pytest.raises(BrokenPipeError):
+            place.check_reader()
+
+
+def test_where_the_server_does_not_tell_of_the_reader_an_empty_stretch_has_an_end() -> None:
+    place = Place(BoundedSemaphore(1))
+    place.check_reader()
+
+    place.last_sent -= MOST_SILENT_SECONDS + 1
+
+    with pytest.raises(TimeoutError):
+        place.check_reader()
+    place.sent()
+    place.check_reader()
+
+
+def test_a_reader_that_leaves_ends_the_search_for_what_is_rare(long: World, database_url: str) -> None:
+    with running_api(database_url) as api:
+        connection = http.client.HTTPConnection(api.address, timeout=30)
+        connection.request("GET", "/api/builds?format=jsonl&event=nothing-was")
+        connection.sock.close()
+
+        wait_for(lambda: api.heard("exported"))
+
+        (told,) = [line for line in api.said if line["event"] == "exported"]
+        assert (told["end"], told["bytes"]) == ("abandoned", 0)
+        assert not [line for line in api.said if line.get("level") == "error"]

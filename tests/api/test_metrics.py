@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from api import figure_shapes
+from migrations.versions.r0007_numbers import COUNT_WHAT_IS_THERE
 from shared import metrics
 from shared.metrics import Window
 from shared.metrics.fold import fold_once
@@ -40,19 +41,23 @@ def a_day(world: World) -> None:
         a_build("running", external_id="open"),
         a_build("queued", external_id="waits", branch="feature"),
         a_build("failed", external_id="old", queued_at=NOON - timedelta(days=9)),
+        a_build("running", external_id="ghost", queued_at=NOON - timedelta(days=400)),
+        a_build("succeeded", external_id="d1", commit_sha="d" * 40, event="deployment", finished_at=NOON + minutes(2)),
+        a_build("timed_out", external_id="d2", commit_sha="e" * 40, event="deployment", finished_at=NOON + minutes(2)),
+        a_build("running", external_id="d3", commit_sha="9" * 40, event="deployment"),
     )
     with Session(world.engine) as session, session.begin():
         fold_once(session)
 
 
-def followed(client: FlaskClient, address: str) -> list[dict[str, Any]]:
-    """All builds of a list, page by page; pages may be short."""
+def followed(client: FlaskClient, address: str, what: str = "builds") -> list[dict[str, Any]]:
+    """All builds or incidents of a list, page by page; pages may be short."""
     found: list[dict[str, Any]] = []
     cursor = ""
     while True:
         answer = client.get(f"{address}{'&' if '?' in address else '?'}limit=3{cursor}")
         assert answer.status_code == 200, answer.get_data(as_text=True)
-        found += answer.get_json()["builds"]
+        found += answer.get_json()[what]
         if answer.get_json()["next_cursor"] is None:
             return found
         cursor = f"&cursor={answer.get_json()['next_cursor']}"
@@ -75,6 +80,9 @@ def counted(figures: dict[str, Any]) -> dict[str, int]:
         "first_verdicts": figures["first_try"]["verdicts"],
         "flaky": figures["flaky"]["builds"],
         "active": figures["active"]["builds"],
+        "active.stale": figures["active"]["stale"],
+        "dora.change_failure_rate": figures["dora"]["change_failure_rate"]["failed"],
+        "dora.deployments": figures["dora"]["change_failure_rate"]["deployments"],
         **{f"counts.{status}": count for status, count in counts.items()},
         **{f"exclusions.{reason}": count for reason, count in figures["exclusions"].items()},
     }
@@ -91,14 +99,74 @@ def test_every_link_leads_to_exactly_the_builds_behind_its_figure(world: World, 
     assert min(counted(figures)[name] for name in ("success_rate", "flaky", "queued_seconds", "first_try")) > 0
 
 
-def test_a_link_of_incidents_leads_to_those_that_are_open(world: World, client: FlaskClient) -> None:
+@pytest.mark.parametrize("branch", ["", "branch=feature&"])
+def test_links_of_incidents_lead_to_exactly_those_behind_the_figure(
+    world: World, client: FlaskClient, branch: str
+) -> None:
     a_day(world)
-    an_incident(world.engine)
+    day = timedelta(days=1)
+    for name in ("main", "feature"):
+        long_over = an_incident(world.engine, branch=name, opened_at=NOON - 9 * day, fixed_at=NOON - 8 * day)
+        begun_before = an_incident(world.engine, branch=name, opened_at=NOON - 7 * day, fixed_at=NOON)
+        within = an_incident(world.engine, branch=name, opened_at=NOON, fixed_at=NOON + minutes(30))
+        over_later = an_incident(world.engine, branch=name, opened_at=NOON, fixed_at=NOON + 2 * day)
+        still_open = an_incident(world.engine, branch=name, opened_at=NOON + minutes(40))
+        opened_later = an_incident(world.engine, branch=name, opened_at=NOON + 2 * day, fixed_at=NOON + 3 * day)
+        if name == ("feature" if branch else "main"):
+            expected = {
+                "recovery.fixed": [begun_before, within],
+                "recovery.red_seconds": [begun_before, within, over_later, still_open],
+                "recovery.open": [still_open],
+            }
+            assert long_over < opened_later
+    expected |= dict.fromkeys(("recovery.average", "recovery.p50", "dora.recovery_time"), expected["recovery.fixed"])
+    world.run("UPDATE pipelines SET default_branch = 'main'")
 
-    figures = client.get(f"/api/metrics/overview?{SPAN}").get_json()
+    figures = client.get(f"/api/metrics/overview?{branch}{SPAN}").get_json()
 
-    assert figures["recovery"]["open"] == 1
-    assert len(client.get(figures["links"]["recovery.open"]).get_json()["incidents"]) == 1
+    links = {name: link for name, link in figures["links"].items() if link.startswith("/api/incidents")}
+    found = {name: sorted(row["id"] for row in followed(client, link, "incidents")) for name, link in links.items()}
+    assert found == expected
+    assert (figures["recovery"]["fixed"], figures["recovery"]["open"]) == (2, 1)
+    before = figures["trend"]["links"]["recovery.red_seconds"]
+    assert len(followed(client, before, "incidents")) == 1
+
+
+def test_what_was_before_and_every_bucket_lead_to_their_builds(world: World, client: FlaskClient) -> None:
+    a_day(world)
+    world.record(a_build("failed", external_id="before", queued_at=NOON - timedelta(days=2), finished_at=NOON))
+
+    figures = client.get(f"/api/metrics/overview?bucket=day&{SPAN}").get_json()
+
+    assert [len(followed(client, part["link"])) for part in figures["series"]] == [
+        part["builds"] for part in figures["series"]
+    ]
+    before = figures["trend"]["links"]
+    assert len(followed(client, before["builds"])) == figures["trend"]["builds"] == 1
+    assert len(followed(client, before["failure_rate"])) == 1
+
+
+def test_a_branch_with_a_comma_is_asked_for_and_linked_to(world: World, client: FlaskClient) -> None:
+    world.record(*(a_build(external_id=name, branch=name, author="Doe, John") for name in ("a,b", "a", "b", "c\\,d")))
+
+    for address in ("?branch=a%5C,b,c%5C%5C%5C,d&", "?branch=a%5C,b&branch=c%5C%5C%5C,d&"):
+        figures = client.get(f"/api/metrics/overview{address}{SPAN}").get_json()
+        listed = followed(client, figures["links"]["builds"])
+
+        assert figures["builds"] == 2
+        assert {build["branch"] for build in listed} == {"a,b", "c\\,d"}
+    groups = client.get(f"/api/metrics?by=branch&{SPAN}").get_json()["groups"]
+    assert {group["branch"]: len(followed(client, group["link"])) for group in groups} == dict.fromkeys(
+        ("a,b", "a", "b", "c\\,d"), 1
+    )
+    assert len(followed(client, "/api/builds?author=Doe%5C,%20John")) == 4
+
+
+def test_a_refused_value_says_how_a_comma_is_written(client: FlaskClient) -> None:
+    answer = client.get("/api/metrics/overview?branch=a,,b")
+
+    assert answer.status_code == 422
+    assert r"a comma within a value is written \," in answer.get_json()["errors"][0]["message"]
 
 
 def test_every_figure_has_its_formula(world: World, client: FlaskClient) -> None:
@@ -202,12 +270,14 @@ def test_what_cannot_be_meant_or_cut_is_refused_in_words(client: FlaskClient, pa
 
 def test_what_is_not_counted_yet_is_said(world: World, client: FlaskClient) -> None:
     world.record(a_build())
+    world.run("DELETE FROM metric_changes")
+    world.run(COUNT_WHAT_IS_THERE)
 
     before = client.get(f"/api/metrics/overview?{SPAN}").get_json()
     with Session(world.engine) as session, session.begin():
         fold_once(session)
 
-    assert before["counting"] == 1
+    assert (before["counting"], before["builds"]) == (1, 0)
     assert client.get(f"/api/metrics/overview?{SPAN}").get_json()["counting"] == 0
 
 

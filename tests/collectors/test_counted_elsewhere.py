@@ -13,7 +13,7 @@ from shared.secret import SecretSource
 from simulator import Simulator
 from tests.api.serving import serve
 from tests.api.stand import wait_for
-from tests.api.test_health import samples
+from tests.api.test_exposition import samples
 from tests.collectors.discovering import Discovering
 from tests.collectors.log_stand import LogStand, a_zip, github, plain
 from tests.collectors.test_inbox_receipts import Desk, a_pipeline

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 import migrations
 from alerts.plan import catch_up
 from shared.database import libpq_url, make_engine
+from shared.metrics.members import counting
 from shared.recorder import record
 from tests.alerts.history import History, rules
 from tests.conftest import Databases
@@ -60,6 +61,30 @@ def test_upgrading_again_keeps_what_is_there(empty: Engine) -> None:
     with empty.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM builds")).scalar_one() == 1
         assert connection.execute(text("SELECT count(*) FROM projects WHERE key = 'default'")).scalar_one() == 1
+
+
+def test_pipelines_on_record_at_the_upgrade_wait_to_be_counted_and_new_ones_do_not(empty: Engine) -> None:
+    migrations.upgrade(empty)
+    with Session(empty) as session, session.begin():
+        session.execute(text("INSERT INTO instances (name, provider, base_url) VALUES ('i', 'github', 'x')"))
+        record(session, [a_build("failed")], instance_id=1, source_id=None, is_backfill=False)
+    migrations.downgrade(empty, "0006")
+
+    migrations.upgrade(empty)
+
+    with Session(empty) as session, session.begin():
+        record(
+            session,
+            [a_build(external_id="2", pipeline_external_id="new")],
+            instance_id=1,
+            source_id=None,
+            is_backfill=False,
+        )
+        members = session.execute(
+            text("SELECT pipeline_id, instance_id, default_branch, is_counted FROM metric_members")
+        )
+        assert [tuple(row) for row in members] == [(1, 1, "main", False)]
+        assert counting(session) == 1
 
 
 def a_broken_branch_before_incidents(engine: Engine) -> History:

@@ -37,7 +37,9 @@ class World:
 
     def stale_since(self) -> dict[object, object]:
         """Of each build, by its external id."""
-        return {row["external_id"]: row["stale_since"] for row in list_builds(self.session, BuildFilter(), limit=10).rows}
+        return {
+            row["external_id"]: row["stale_since"] for row in list_builds(self.session, BuildFilter(), limit=10).rows
+        }
 
     def active(self) -> tuple[object, object, int, int]:
         """As the API, the command line and Prometheus count: the builds that run, and the API's ghosts."""

@@ -113,6 +113,15 @@ def test_any_order_and_any_repetition_gives_the_same_tables(
     assert replay(session, [seen]) == replay(session, pages)
 
 
+def test_a_duration_of_nothing_is_more_than_none_whichever_is_seen_first(session: Session) -> None:
+    unknown = a_build("succeeded", is_finish_guessed=False, duration_seconds=None)
+    nothing = replace(unknown, duration_seconds=0)
+
+    tables = replay(session, [[unknown], [nothing]])
+
+    assert tables == replay(session, [[nothing], [unknown]]) == replay(session, [[nothing]])
+
+
 def last_writer_wins(pages: Iterable[Sequence[Observation]]) -> list[list[Observation]]:
     """The naive rule: whatever arrives later is taken for newer."""
     arrival = iter(range(10_000))

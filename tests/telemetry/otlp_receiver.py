@@ -1,6 +1,7 @@
 """A real OTLP/HTTP receiver on loopback that keeps what it is sent, decoded, and refuses when a test wants it to."""
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -20,6 +21,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 class OtlpReceiver:
     """`spans` by trace and span id: a repeat replaces, as it does in a store of traces; `refusals` come first.
 
+    `judge` says by path and content what else is answered, before it is.
     While `may_answer` is not set, it has what it was sent and says nothing.
     """
 
@@ -29,6 +31,7 @@ class OtlpReceiver:
         self.services: set[str] = set()
         self.metrics: list[Metric] = []
         self.refusals: list[tuple[int, dict[str, str]]] = []
+        self.judge: Callable[[str, bytes], int] = lambda *_: 200
         self.rejects_spans = 0
         self.has_heard, self.may_answer = threading.Event(), threading.Event()
         self.may_answer.set()
@@ -40,7 +43,8 @@ class OtlpReceiver:
             def do_POST(self) -> None:
                 content = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
-                status, headers = receiver.refusals.pop(0) if receiver.refusals else (200, {})
+                first = receiver.refusals.pop(0) if receiver.refusals else None
+                status, headers = first or (receiver.judge(self.path, content), {})
                 answer = receiver.take(self.path, content) if status == 200 else b"no"
                 receiver.has_heard.set()
                 receiver.may_answer.wait(30)
@@ -79,6 +83,11 @@ class OtlpReceiver:
         left_out = ExportTracePartialSuccess(rejected_spans=self.rejects_spans, error_message="too old")
         return ExportTraceServiceResponse(partial_success=left_out).SerializeToString() if self.rejects_spans else b""
 
+    def points(self, name: str) -> list[Any]:
+        """The points of all metrics of this name, in the order they came."""
+        metrics = [metric for metric in self.metrics if metric.name == name]
+        return [point for each in metrics for point in (each.histogram.data_points or each.sum.data_points)]
+
     def roots(self) -> list[Span]:
         return [span for span in self.spans.values() if not span.parent_span_id]
 
@@ -95,6 +104,17 @@ class OtlpReceiver:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)
+
+
+def runs_in(traces: bytes) -> list[str]:
+    """The provider's ids of the runs in a request for traces."""
+    spans = [
+        span
+        for resource in ExportTraceServiceRequest.FromString(traces).resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
+    return [str(told(span.attributes)["cicd.pipeline.run.id"]) for span in spans if not span.parent_span_id]
 
 
 def told(attributes: "list[KeyValue] | Any") -> dict[str, object]:

@@ -1,10 +1,7 @@
 """What has ended reaches an OTLP receiver: as on record, once, and in spite of refusals and kills."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
 
-import pytest
 from sqlalchemy import Engine, text
 
 from shared.clock import utc_now
@@ -14,33 +11,7 @@ from telemetry.sender import Sender
 from tests.api.serving import World, a_world, many_builds
 from tests.factories import NOON, a_build, a_job, minutes
 from tests.telemetry.otlp_receiver import OtlpReceiver, told
-
-AT_ONCE = timedelta(0)
-AFTER_THE_WAIT = timedelta(seconds=61)
-
-
-@pytest.fixture
-def receiver() -> Iterator[OtlpReceiver]:
-    with OtlpReceiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def world(database: Engine, receiver: OtlpReceiver) -> World:
-    """A world whose telemetry is on from the beginning."""
-    world = a_world(database)
-    catch_up(world, receiver)
-    return world
-
-
-def catch_up(world: World, receiver: OtlpReceiver, after: timedelta = AT_ONCE, **settings: Any) -> int:
-    given = TelemetrySettings(endpoint=receiver.url, **settings)
-    return Sender(world.engine, given, receiver.url).catch_up(utc_now() + after)
-
-
-def standing(world: World) -> dict[str, Any]:
-    with world.engine.connect() as connection:
-        return dict(connection.execute(text("SELECT * FROM telemetry")).mappings().one())
+from tests.telemetry.sending import AFTER_THE_WAIT, catch_up, standing
 
 
 def nanoseconds(instant: datetime) -> int:
@@ -250,25 +221,3 @@ def test_a_receiver_that_is_away_is_tried_ever_more_rarely(world: World) -> None
 
     assert pauses == [5, 10, 20]
     assert standing(world)["failures"] == 3
-
-
-def test_open_runs_are_told_once_a_minute_and_once_more_when_there_are_none(
-    world: World, receiver: OtlpReceiver
-) -> None:
-    sender = Sender(world.engine, TelemetrySettings(endpoint=receiver.url), receiver.url)
-    now = utc_now()
-    world.record(a_build("running", external_id="1", queued_at=now), a_build("queued", external_id="2", queued_at=now))
-
-    sender.tell_active(now)
-    sender.tell_active(now + timedelta(seconds=30))
-    world.record(
-        *(a_build(external_id=f"{n}", queued_at=now, finished_at=now, updated_at=now + minutes(1)) for n in (1, 2))
-    )
-    sender.tell_active(now + timedelta(seconds=61))
-    sender.tell_active(now + timedelta(seconds=122))
-
-    assert {metric.name for metric in receiver.metrics} == {"cicd.pipeline.run.active"}
-    assert [
-        {told(point.attributes)["cicd.pipeline.run.state"]: point.as_int for point in metric.sum.data_points}
-        for metric in receiver.metrics
-    ] == [{"pending": 1, "executing": 1}, {"pending": 0, "executing": 0}]

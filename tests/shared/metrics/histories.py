@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
-from shared.observation import Observation, latest_first
+from shared.observation import Observation, finished_first, latest_first
 from shared.status import FINISHED, CancelReason, Status
 from tests.factories import NOON, a_build
 
@@ -33,7 +33,7 @@ def history(rng: Random, number: int) -> list[Observation]:
         branch=rng.choice(("main", "main", "develop", "feature/x")),
         commit_sha=f"{number:040x}",
         event=rng.choice(("push", "schedule")),
-        is_finish_guessed=False,
+        is_finish_guessed=rng.random() < 0.4,
     )
     queued_at = NOON + timedelta(minutes=number, days=rng.choice((0, 0, -40)))
     return [
@@ -57,21 +57,26 @@ def _of_build(rng: Random, build: Observation) -> Iterator[Observation]:
         if rng.random() < 0.2:  # opened again, and finished otherwise
             statuses += [Status.RUNNING] * rng.randrange(2) + [rng.choice(VERDICTS)]
         for step, status in enumerate(statuses):
-            yield _told(rng, replace(build, attempt=attempt), status, step)
+            yield (told := _told(rng, replace(build, attempt=attempt), status, step))
+            if told.is_finish_guessed and told.finished_at is not None and rng.random() < 0.3:
+                # A better guess of the same end: nothing else changes.
+                yield replace(told, finished_at=told.finished_at - timedelta(seconds=rng.randrange(1, 60)))
 
 
 def _told(rng: Random, build: Observation, status: Status, step: int) -> Observation:
     is_finished = status in FINISHED or status is Status.UNKNOWN
     at = build.queued_at + timedelta(minutes=10 * build.attempt + step)
+    order = finished_first if build.is_finish_guessed else latest_first
+    took = rng.choice((None, 0.0004, rng.lognormvariate(5, 1)))
     return replace(
         build,
         status=status,
         raw_status=str(status),
         is_finished=is_finished,
-        merge_key=latest_first(is_finished, at, status),
+        merge_key=order(is_finished, at, status),
         started_at=build.queued_at,
         finished_at=at if is_finished else None,
-        duration_seconds=rng.choice((None, 0.0004, rng.lognormvariate(5, 1))) if is_finished else None,
+        duration_seconds=took if is_finished and not build.is_finish_guessed else None,
         queued_seconds=rng.choice((None, rng.expovariate(0.1))),
         cancel_reason=rng.choice((None, *CancelReason)) if status is Status.CANCELLED else None,
         branch=build.branch if rng.random() < 0.8 else None,

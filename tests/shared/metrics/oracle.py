@@ -18,6 +18,8 @@ STATUS = ("unknown", "queued", "blocked", "running", "skipped", "cancelled", "su
 REASON = (None, "superseded", "person", "timeout")
 VERDICTS = ("succeeded", "failed", "timed_out")
 EVER = "-infinity"
+QUARTER, REPOSITORY = 3, 3
+"""Six hours have cells in the scopes before a repository alone."""
 
 
 @dataclass
@@ -79,7 +81,7 @@ def flakes(session: Session) -> dict[int, tuple[str | None, int, int, int]]:
     found: dict[int, tuple[str | None, int, int, int]] = {}
     for line in lines.values():
         for before, after in pairwise(sorted(line, key=lambda row: (row.queued_at, row.id, row.number))):
-            if after.status == "succeeded" and before.status != "succeeded":
+            if after.has_verdict and after.status == "succeeded" and before.status != "succeeded":
                 found.setdefault(after.id, (after.branch, after.number, before.id, before.number))
     return found
 
@@ -97,7 +99,8 @@ _BUILDS = """
     LEFT JOIN attempts a ON a.build_id = b.id AND a.number = 1
 """
 _VERDICTS = f"""
-    SELECT b.id, b.pipeline_id, b.branch, b.event, b.commit_sha, b.queued_at, a.number, a.status
+    SELECT b.id, b.pipeline_id, b.branch, b.event, b.commit_sha, b.queued_at, a.number, a.status,
+           b.is_finished AND b.status IN {VERDICTS} AS has_verdict
     FROM builds b JOIN attempts a ON a.build_id = b.id
     WHERE b.commit_sha IS NOT NULL AND a.is_finished AND a.status IN {VERDICTS}
 """
@@ -114,11 +117,12 @@ def _cells(found: dict[Key, Sums], build: Any, status: str, reason: str | None) 
     branch_class = 0 if build.branch is None else 1 if build.branch == build.default_branch else 2
     queued_at: datetime = build.queued_at.astimezone(UTC)
     hour = queued_at.replace(minute=0, second=0, microsecond=0)
-    beginnings = (hour.isoformat(), hour.replace(hour=0).isoformat(), EVER)
+    quarter = hour.replace(hour=hour.hour // 6 * 6)
+    beginnings = (hour.isoformat(), hour.replace(hour=0).isoformat(), EVER, quarter.isoformat())
     scopes = (0, build.instance_id, build.project, build.repository_id, build.pipeline_id)
     for scope, scope_id in enumerate(scopes):
         for grain, starts_at in enumerate(beginnings):
-            if scope_id is not None:
+            if scope_id is not None and (grain < QUARTER or scope < REPOSITORY):
                 place = (branch_class, STATUS.index(status), REASON.index(reason))
                 yield found[scope, scope_id, grain, starts_at, *place]
 

@@ -20,6 +20,9 @@ NOW = NOON + timedelta(days=4)
 WINDOWS = {
     "two whole days": (datetime(2026, 11, 10, tzinfo=UTC), datetime(2026, 11, 12, tzinfo=UTC)),
     "whole hours": (datetime(2026, 11, 10, 3, tzinfo=UTC), datetime(2026, 11, 10, 17, tzinfo=UTC)),
+    "whole quarters": (datetime(2026, 11, 10, 6, tzinfo=UTC), datetime(2026, 11, 12, 18, tzinfo=UTC)),
+    "quarters cut at full hours": (datetime(2026, 11, 8, 5, tzinfo=UTC), datetime(2026, 11, 12, 19, tzinfo=UTC)),
+    "quarters cut within hours": (datetime(2026, 11, 8, 5, 59, tzinfo=UTC), datetime(2026, 11, 12, 12, 1, tzinfo=UTC)),
     "hours and days cut": (datetime(2026, 11, 3, 4, 30, 1, 7, UTC), datetime(2026, 11, 19, 22, 29, 59, 1, UTC)),
     "within one hour": (datetime(2026, 11, 10, 3, 10, tzinfo=UTC), datetime(2026, 11, 10, 3, 50, tzinfo=UTC)),
     "across one full hour's edge": (
@@ -108,7 +111,8 @@ def test_groups_equal_a_hand_count(history: Session, by: Grouping, narrowed: str
     since, until = WINDOWS["hours and days cut"]
     given = FILTERS[narrowed]
 
-    found, count = metrics.groups(history, wanted(given), Window(since, until, NOW), by, limit=3)
+    ranked = metrics.groups(history, wanted(given), Window(since, until, NOW), by, limit=3)
+    found, count = ranked.rows, ranked.count
 
     of_names = {by: by} if by is not Grouping.PIPELINE else {"pipeline_id": "pipeline_id"}
     of_names |= {"repository": "repository"} if by is Grouping.BRANCH else {}

@@ -115,7 +115,8 @@ def test_groups_add_up_to_the_whole(session: Session, by: Grouping) -> None:
     history(session)
 
     whole = metrics.overview(session, BuildFilter(), WEEK)
-    groups, count = metrics.groups(session, BuildFilter(), WEEK, by, limit=100)
+    ranked = metrics.groups(session, BuildFilter(), WEEK, by, limit=100)
+    groups, count = ranked.rows, ranked.count
 
     assert count == len(groups) == (2 if by is Grouping.BRANCH else 1)
     assert sum(int(str(group["builds"])) for group in groups) == whole["builds"]
@@ -125,10 +126,30 @@ def test_groups_add_up_to_the_whole(session: Session, by: Grouping) -> None:
 def test_the_busiest_groups_come_first_and_the_others_are_counted(session: Session) -> None:
     history(session)
 
-    groups, count = metrics.groups(session, BuildFilter(), WEEK, Grouping.BRANCH, limit=1)
+    ranked = metrics.groups(session, BuildFilter(), WEEK, Grouping.BRANCH, limit=1)
+    groups, count = ranked.rows, ranked.count
 
     assert [(group["repository"], group["branch"], group["builds"]) for group in groups] == [("acme/web", "main", 8)]
     assert count == 2
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=2), timedelta(hours=9), timedelta(days=3)])
+def test_a_build_from_a_clock_that_is_ahead_counts_in_a_window_without_an_end_alone(
+    session: Session, ahead: timedelta
+) -> None:
+    instance = Instance(name="github.com", provider="github", base_url="https://api.github.com")
+    session.add(instance)
+    session.flush()
+    early = a_build(external_id="early", queued_at=NOON + ahead, finished_at=NOON + ahead + minutes(1))
+    record(session, [early], instance_id=instance.id, source_id=None, is_backfill=False)
+
+    for _ in range(2):
+        since = NOON - timedelta(hours=24)
+        without = metrics.overview(session, BuildFilter(), Window(since, None, NOON))
+        until_now = metrics.overview(session, BuildFilter(), Window(since, NOON, NOON))
+
+        assert (without["builds"], until_now["builds"]) == (1, 0)
+        fold_once(session)
 
 
 def test_nothing_changes_when_what_was_recorded_is_added_up(session: Session) -> None:

@@ -3,10 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared.metrics.flakes import FEW_BUILDS
+from shared.metrics.cells import Grain
+from shared.metrics.flakes import FAR, FEW_BUILDS
 from shared.metrics.fold import fold_once
 from shared.observation import Observation
 from shared.recorder import record
@@ -91,15 +93,58 @@ def test_a_branch_that_becomes_known_takes_its_build_out_of_the_line_it_stood_in
     assert cells(session, "flaky") == [(0,), (0,)]
 
 
+@pytest.mark.parametrize("status", ["running", "cancelled", "skipped", "unknown"])
+def test_a_build_without_a_verdict_is_not_flaky_until_it_has_one_again(session: Session, status: str) -> None:
+    instance = an_instance(session)
+    recorded(session, instance, nightly(1, "failed"), nightly(1, attempt=2))
+    fold_once(session)
+    before = flaky(session)
+    recorded(session, instance, nightly(1, status, attempt=3))
+    fold_once(session)
+    meanwhile, cell = flaky(session), cells(session, "flaky", grain=Grain.EVER)
+    recorded(session, instance, nightly(1, "failed", attempt=4))
+
+    fold_once(session)
+
+    assert (before, meanwhile) == ({"1": (2, "1", 1)}, {})
+    assert sum(count for (count,) in cell) == 0
+    assert flaky(session) == {"1": (2, "1", 1)}
+    assert oracle.kept(session) == oracle.counted(session)
+
+
+def test_a_failed_attempt_of_a_build_without_a_verdict_still_makes_the_next_build_flaky(session: Session) -> None:
+    recorded(session, an_instance(session), nightly(1, "failed"), nightly(1, "running", attempt=2), nightly(2))
+
+    fold_once(session)
+
+    assert flaky(session) == {"2": (1, "1", 1)}
+
+
+ELSEWHERE = """
+    WITH elsewhere AS (
+        INSERT INTO pipelines (instance_id, project_id, external_id, name)
+        SELECT instance_id, project_id, 'elsewhere ' || n, 'elsewhere'
+        FROM (SELECT * FROM pipelines ORDER BY id LIMIT 1) p, generate_series(1, :pipelines) n RETURNING id
+    )
+    INSERT INTO builds (pipeline_id, project_id, external_id, attempt, status, raw_status, is_finished, pipeline_name,
+                        queued_at, branch, event, commit_sha, merge_key)
+    SELECT e.id, 1, 'elsewhere ' || n, 1, 'running', 'running', false, 'elsewhere', b.queued_at, b.branch, b.event,
+           b.commit_sha, '{}'
+    FROM (SELECT * FROM builds ORDER BY id LIMIT 1) b, elsewhere e, generate_series(1, :builds) n
+"""
+
+
 def many_nights(session: Session, instance: int, nights: int) -> None:
+    """Nights of a commit that very many other builds are of, too."""
     seen = [nightly(number, "failed" if number % 7 == 3 else "succeeded") for number in range(0, 2 * nights, 2)]
     record(session, seen, instance_id=instance, source_id=None, is_backfill=False)
+    session.execute(text(ELSEWHERE), {"pipelines": 1, "builds": FEW_BUILDS})
     fold_once(session)
 
 
 def test_of_a_commit_with_very_many_builds_the_neighbours_are_judged_like_of_any_other(session: Session) -> None:
     instance = an_instance(session)
-    many_nights(session, instance, FEW_BUILDS + 20)
+    many_nights(session, instance, 320)
     for seen in (
         nightly(403, "failed"),
         nightly(501, "cancelled"),
@@ -129,17 +174,46 @@ OTHER_BUILDS = """
 """
 
 
-def test_of_a_commit_with_very_many_builds_a_fold_reads_few(session: Session) -> None:
+def test_of_a_commit_with_very_many_builds_the_neighbours_are_searched_so_far_and_no_further(session: Session) -> None:
     instance = an_instance(session)
-    many_nights(session, instance, 3 * FEW_BUILDS)
+    many_nights(session, instance, 2)
     session.execute(text(OTHER_BUILDS))
-    session.execute(text("ANALYZE builds, attempts"))
-    recorded(session, instance, nightly(9001, "failed"))
+    session.execute(text("ANALYZE builds, attempts, pipelines, metric_members"))
+    # A build with nobody before it, and a long way to find that out.
+    recorded(session, instance, nightly(-9000, "failed", branch="next"), nightly(9001, "failed", branch="next"))
+    # The table is so small here that reading all of it for a join may be taken for as cheap as a few look-ups.
+    session.execute(text("SET LOCAL enable_seqscan = off"))
+    session.execute(text("SET LOCAL enable_mergejoin = off"))
+    session.execute(text("SET LOCAL enable_hashjoin = off"))
     before = _builds_read(session)
 
     fold_once(session)
 
-    assert _builds_read(session) - before < FEW_BUILDS + 100
+    # Twice: four lines that may follow, and the one that it stands in.
+    assert _builds_read(session) - before < FEW_BUILDS + 2 * 5 * FAR + 100
+
+
+def test_a_monorepos_commit_is_read_once_however_many_of_its_pipelines_tell_of_it(session: Session) -> None:
+    instance = an_instance(session)
+    recorded(session, instance, nightly(1, "running"))
+    session.execute(text(ELSEWHERE), {"pipelines": 500, "builds": 3})
+    session.execute(text(OTHER_BUILDS))
+    while fold_once(session).is_behind:
+        pass
+    session.execute(text("ANALYZE builds, attempts, pipelines, metric_members"))
+    recorded(session, instance, nightly(2, "failed"), nightly(3))
+    session.execute(
+        text("""
+        INSERT INTO metric_changes (build_id, pipeline_id, queued_at, status, builds, first_tries)
+        SELECT min(id), pipeline_id, now(), 'succeeded', 0, 0 FROM builds GROUP BY pipeline_id
+    """)
+    )
+    before = _builds_read(session)
+
+    fold_once(session)
+
+    assert flaky(session) == {"3": (1, "2", 1)}
+    assert _builds_read(session) - before < 10_000
 
 
 def _builds_read(session: Session) -> int:

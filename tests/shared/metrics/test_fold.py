@@ -9,13 +9,21 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from migrations.versions.r0007_numbers import COUNT_WHAT_IS_THERE
 from shared.database import libpq_url, make_engine
+from shared.metrics import ever, members, recount
 from shared.metrics import fold as folding
-from shared.metrics import members, recount
-from shared.metrics.cells import BranchClass, CellScope, Grain
+from shared.metrics.cells import BranchClass, CellScope, grains_of
+from shared.metrics.cover import cover
 from shared.metrics.fold import Folded, Folder, alone, fold, fold_once
 from shared.metrics.members import counting
+from shared.metrics.read import read
+from shared.metrics.subject import Subject
+from shared.metrics.totals import by_slot
+from shared.metrics.window import FIRST, LAST
 from shared.recorder import record
+from shared.rows import as_int
+from shared.status import Status
 from tests.factories import NOON, a_build, minutes
 from tests.shared.metrics import oracle
 from tests.shared.metrics.counted import an_instance, cells, recorded
@@ -34,8 +42,10 @@ def test_a_finished_build_reaches_every_scope_and_grain_once(session: Session) -
 
     columns = "scope, grain, status, builds, first_tries, duration_ms, queued_ms"
     found = [tuple(row) for row in session.execute(text(f"SELECT {columns} FROM metric_cells ORDER BY scope, grain"))]
-    assert found == [(scope, grain, SUCCEEDED, 1, 1, 300_000, 3000) for scope in CellScope for grain in Grain]
-    assert (first, second) == (Folded(changes=1, cells=15), Folded())
+    assert found == [
+        (scope, grain, SUCCEEDED, 1, 1, 300_000, 3000) for scope in CellScope for grain in grains_of(scope)
+    ]
+    assert (first, second) == (Folded(changes=1, cells=18), Folded())
 
 
 def test_a_rerun_moves_the_build_and_leaves_its_first_try(session: Session) -> None:
@@ -107,7 +117,7 @@ def test_a_pipeline_that_moves_takes_its_figures_along(session: Session, column:
 def test_what_was_on_record_before_an_upgrade_is_counted_once_with_what_came_since(session: Session) -> None:
     instance = an_instance(session)
     recorded(session, instance, *(a_build(external_id=str(number)) for number in range(5)))
-    session.execute(text("DELETE FROM metric_changes"))
+    as_after_the_upgrade(session)
     before = counting(session)
     recorded(session, instance, a_build(external_id="6"))
 
@@ -117,15 +127,97 @@ def test_what_was_on_record_before_an_upgrade_is_counted_once_with_what_came_sin
     assert cells(session) == [(SUCCEEDED, 6)]
 
 
-def test_small_pipelines_are_counted_first_and_a_large_one_alone(session: Session) -> None:
+def as_after_the_upgrade(session: Session) -> None:
+    """What is on record was recorded before figures were kept."""
+    session.execute(text("DELETE FROM metric_changes"))
+    session.execute(text(COUNT_WHAT_IS_THERE))
+
+
+def test_no_count_is_negative_while_a_pipeline_of_before_the_upgrade_is_not_counted(session: Session) -> None:
     instance = an_instance(session)
-    for pipeline in ("small", "large", "other"):
+    recorded(session, instance, a_build("failed", external_id="1"), a_build("failed", external_id="2"))
+    as_after_the_upgrade(session)
+    recorded(session, instance, a_build("succeeded", external_id="1", attempt=2))
+    recorded(session, instance, a_build("failed", external_id="3", pipeline_external_id="new"))
+    ids = list(session.scalars(text("SELECT id FROM pipelines")))
+
+    before, ever_before = (_counts(session), _counts_ever(session, ids))
+    counted = counting(session)
+    fold_once(session)
+
+    assert (counted, counting(session)) == (1, 0)
+    assert before == {Status.FAILED: 1}
+    assert ever_before == {"failed": 1}
+    assert _counts(session) == {Status.SUCCEEDED: 1, Status.FAILED: 2}
+    assert _counts_ever(session, ids) == {"succeeded": 1, "failed": 2}
+
+
+def _counts(session: Session) -> dict[Status, int]:
+    """Builds by status, of all full hours."""
+    subject = Subject(CellScope.EVERYTHING, (0,), None)
+    (totals,) = by_slot(read(session, subject, cover([FIRST, LAST])), 1)
+    return {status: count for status, count in totals.by_status.items() if count}
+
+
+def _counts_ever(session: Session, pipelines: list[int]) -> dict[object, int]:
+    found = [row for row in ever.counts(session, pipelines) if row["scope"] == CellScope.PIPELINE and row["builds"]]
+    return {
+        str(result): sum(as_int(row["builds"]) for row in found if row["result"] == result)
+        for result in {row["result"] for row in found}
+    }
+
+
+def test_a_new_pipelines_changes_wait_until_it_is_counted(session: Session) -> None:
+    instance = an_instance(session)
+    names = [str(number) for number in range(103)]
+    recorded(session, instance, *(a_build(external_id=name, pipeline_external_id=name) for name in names))
+
+    fold_once(session)
+    halfway = _counts(session)
+    fold_once(session)
+
+    assert halfway == _counts(session) == {Status.SUCCEEDED: 103}
+    assert cells(session) == [(SUCCEEDED, 103)]
+
+
+def test_whoever_catches_up_folds_until_there_is_no_more_to_do(database: Engine) -> None:
+    with Session(database) as session, session.begin():
+        instance = an_instance(session)
+        names = [str(number) for number in range(150)]
+        recorded(session, instance, *(a_build(external_id=name, pipeline_external_id=name) for name in names))
+
+    Folder(database).catch_up(threading.Event())
+
+    with Session(database) as session:
+        assert session.scalar(text("SELECT count(*) FROM metric_members")) == 150
+        assert cells(session) == [(SUCCEEDED, 150)]
+
+
+def test_whoever_catches_up_stops_when_told_to(database: Engine) -> None:
+    with Session(database) as session, session.begin():
+        instance = an_instance(session)
+        names = [str(number) for number in range(150)]
+        recorded(session, instance, *(a_build(external_id=name, pipeline_external_id=name) for name in names))
+    stop = threading.Event()
+    stop.set()
+
+    Folder(database).catch_up(stop)
+
+    with Session(database) as session:
+        assert session.scalar(text("SELECT count(*) FROM metric_members")) == 100
+
+
+def test_as_many_pipelines_are_counted_at_once_as_fit_the_small_first_and_a_large_one_alone(session: Session) -> None:
+    instance = an_instance(session)
+    for pipeline in ("small", "large", "middling", "other"):
         recorded(session, instance, a_build("running", external_id=pipeline, pipeline_external_id=pipeline))
     session.execute(
-        text("""INSERT INTO builds (pipeline_id, project_id, external_id, attempt, status, raw_status, is_finished,
+        text(f"""INSERT INTO builds (pipeline_id, project_id, external_id, attempt, status, raw_status, is_finished,
                                     pipeline_name, queued_at, merge_key)
-                SELECT p.id, 1, n, 1, 'running', 'running', false, 'ci', now(), '{}'
-                FROM pipelines p, generate_series(1, 2500) n WHERE p.external_id = 'large'""")
+                SELECT p.id, 1, n, 1, 'running', 'running', false, 'ci', now(), '{{}}'
+                FROM pipelines p,
+                    generate_series(1, CASE p.external_id WHEN 'large' THEN {members.MOST_BUILDS} ELSE 3000 END) n
+                WHERE p.external_id IN ('large', 'middling', 'other')""")
     )
     large = session.execute(text("SELECT id FROM pipelines WHERE external_id = 'large'")).scalar_one()
 
@@ -133,6 +225,7 @@ def test_small_pipelines_are_counted_first_and_a_large_one_alone(session: Sessio
     recount.settle(session, first)
     second = members.unsettled(session)
 
+    assert len(first.uncounted) == 3
     assert large not in first.uncounted
     assert second.uncounted == (large,)
 

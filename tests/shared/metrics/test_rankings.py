@@ -60,23 +60,23 @@ def test_what_is_flaky_for_certain_comes_before_a_chance_find(session: Session) 
     broken = builds("broken", ["failed"] * 30, same_commit=True)
     recorded(session, once, often, steady, broken)
 
-    found = flaky.ranking(session, BuildFilter(), TODAY, limit=10)
+    found = flaky.ranking(session, BuildFilter(), TODAY, limit=10).rows
 
     assert names(found) == ["often", "once"]
     assert [(row["builds"], row["verdicts"], row["rate"]) for row in found] == [(20, 40, 0.5), (1, 2, 0.5)]
     last = found[0]["last_flake"]
     assert isinstance(last, dict)
     assert last["commit_sha"] == "f" * 40
-    assert names(flaky.ranking(session, BuildFilter(), TODAY, limit=1)) == ["often"]
-    assert flaky.ranking(session, BuildFilter(scope=Scope(repository=("acme/none",))), TODAY, limit=5) == []
-    assert flaky.ranking(session, BuildFilter(), Window(NOON, NOON + DAY), limit=5) == []
+    assert names(flaky.ranking(session, BuildFilter(), TODAY, limit=1).rows) == ["often"]
+    assert flaky.ranking(session, BuildFilter(scope=Scope(repository=("acme/none",))), TODAY, limit=5).rows == []
+    assert flaky.ranking(session, BuildFilter(), Window(NOON, NOON + DAY), limit=5).rows == []
 
 
 def test_a_second_attempt_alone_is_not_flaky(session: Session) -> None:
     again = a_build("succeeded", external_id="7", attempt=2, queued_at=NOON - timedelta(hours=2))
     recorded(session, [a_build("succeeded", external_id="7", queued_at=NOON - timedelta(hours=2))], [again])
 
-    assert flaky.ranking(session, BuildFilter(), TODAY, limit=5) == []
+    assert flaky.ranking(session, BuildFilter(), TODAY, limit=5).rows == []
 
 
 def test_only_what_became_slower_for_certain_is_ranked_the_greatest_growth_first(session: Session) -> None:
@@ -96,7 +96,7 @@ def test_only_what_became_slower_for_certain_is_ranked_the_greatest_growth_first
         builds("few", passing[:9], at=NOON - timedelta(hours=9), seconds=900),
     )  # fmt: skip
 
-    found = slowdowns.ranking(session, BuildFilter(), TODAY, limit=10)
+    found = slowdowns.ranking(session, BuildFilter(), TODAY, limit=10).rows
 
     assert names(found) == ["twice", "half again"]
     assert all(row["is_slower"] and isinstance(row["p_value"], float) and row["p_value"] < 0.01 for row in found)
@@ -112,7 +112,7 @@ def test_failing_faster_is_no_change_of_speed(session: Session) -> None:
         builds("fails", ["failed"] * 12, at=now + timedelta(hours=1), seconds=1000),
     )
 
-    assert slowdowns.ranking(session, BuildFilter(), TODAY, limit=10) == []
+    assert slowdowns.ranking(session, BuildFilter(), TODAY, limit=10).rows == []
 
 
 def test_one_build_that_hung_slows_nothing_down() -> None:

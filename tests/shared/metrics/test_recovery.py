@@ -88,6 +88,14 @@ def test_change_failure_rate_is_of_builds_that_deploy(world: World) -> None:
     assert dora["change_failure_rate"] == {"rate": 1 / 3, "failed": 1, "deployments": 3, "reason": None}
 
 
+def test_red_time_of_a_window_that_goes_on_is_compared_over_the_same_time(world: World) -> None:
+    an_incident(world.engine, opened_at=NOON - hours(30))
+
+    trend: Any = found(world, Window(NOON, None, NOON + hours(2.5)))["trend"]
+
+    assert trend["red_seconds"] == {"before": 9000, "change": 0}
+
+
 def test_the_trend_compares_recovery_too(world: World) -> None:
     an_incident(world.engine, opened_at=NOON - hours(3), fixed_at=NOON - hours(1))
     an_incident(world.engine, opened_at=NOON + hours(3), fixed_at=NOON + hours(4))

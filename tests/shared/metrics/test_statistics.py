@@ -33,6 +33,12 @@ def test_bounds_lie_within_nought_and_one_and_around_the_rate(hits: int, of: int
     assert 0 <= found.lower <= (hits / of if of else 0.5) <= found.upper <= 1
 
 
+@pytest.mark.parametrize(("hits", "of"), [(2, 1), (1, 0), (-1, 3)])
+def test_more_than_all_or_fewer_than_none_are_refused(hits: int, of: int) -> None:
+    with pytest.raises(ValueError, match=f"{hits} of {of} is no rate"):
+        wilson(hits, of)
+
+
 def test_a_shift_is_told_from_chance() -> None:
     before = dict.fromkeys(range(100, 120), 5)
 

@@ -72,8 +72,8 @@ TAMPERING = {
 }
 
 
-PLACES = [("builds", scope, grain) for scope in range(5) for grain in range(3)]
-WAYS = [(what, scope, grain) for what in TAMPERING for scope, grain in ((4, 0), (2, 1))]
+PLACES = [("builds", scope, grain) for scope in range(5) for grain in range(4 if scope < 3 else 3)]
+WAYS = [(what, scope, grain) for what in TAMPERING for scope, grain in ((4, 0), (2, 1), (1, 3))]
 
 
 @pytest.mark.parametrize(("what", "scope", "grain"), [*PLACES, *WAYS])
@@ -98,6 +98,21 @@ def test_a_difference_is_told_in_words_with_an_example(counted: Session) -> None
         "kept 4, counted 1"
     )
     assert "instance ci" in found
+
+
+@pytest.mark.parametrize(
+    ("grain", "span"),
+    [
+        (0, "hour from 2026-11-20 12:00 UTC"),
+        (3, "six hours from 2026-11-20 12:00 UTC"),
+        (1, "2026-11-20"),
+        (2, "of all time"),
+    ],
+)
+def test_a_difference_names_the_span_of_time(counted: Session, grain: int, span: str) -> None:
+    counted.execute(text(f"UPDATE metric_cells SET builds = 4 WHERE scope = 0 AND grain = {grain} AND status = 8"))
+
+    assert f"on the default branch, {span}: kept 4" in words(counted, verify(counted, quiet))["everything"]
 
 
 def test_a_flake_that_is_missing_or_wrong_is_found(counted: Session) -> None:

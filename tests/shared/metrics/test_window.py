@@ -41,6 +41,10 @@ def test_the_period_before_a_window_that_goes_on_is_as_many_full_hours_as_have_p
     assert Window(NOON, None, NOON + minutes(59)).before is None
 
 
+def test_what_adds_up_is_compared_over_exactly_as_long() -> None:
+    assert Window(NOON, None, NOON + minutes(150)).as_long_before == Window(NOON - minutes(150), NOON)
+
+
 @pytest.mark.parametrize("since", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
 def test_windows_at_the_ends_of_the_calendar_hold_nothing(since: datetime) -> None:
     frame = Window(since, None, NOON)

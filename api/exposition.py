@@ -142,6 +142,8 @@ def _telemetry(told: list[Row]) -> Iterator[Metric]:
         return
     yield counter("observatory_telemetry_runs", "Runs that the receiver of telemetry took", (), told, "sent")
     yield counter("observatory_telemetry_dropped_runs", "Runs that it refused for good", (), told, "dropped")
+    words = "Runs whose trace it took and whose metrics it refused for good"
+    yield counter("observatory_telemetry_dropped_metrics", words, (), told, "metrics_dropped")
     words = "Failures in a row to send telemetry"
     yield gauge("observatory_telemetry_consecutive_failures", words, (), told, "failures")
     yield gauge("observatory_telemetry_events_behind", "Events of the log not looked at yet", (), told, "behind")

@@ -129,7 +129,7 @@ _TOTALS = f"""
 """
 
 _TELEMETRY = """
-    SELECT sent, dropped, failures, (SELECT coalesce(max(pos), 0) FROM events) - pos AS behind,
+    SELECT sent, dropped, metrics_dropped, failures, (SELECT coalesce(max(pos), 0) FROM events) - pos AS behind,
            extract(epoch FROM last_sent_at) AS last_sent_at
     FROM telemetry
 """

@@ -9,7 +9,7 @@ from shared.metrics.flaky import NAMES, told_by_pipeline
 from shared.metrics.links import builds_link, of_pipeline
 from shared.metrics.periods import periods
 from shared.metrics.ranking import Ranking
-from shared.metrics.statistics import mann_whitney
+from shared.metrics.statistics import discoveries, mann_whitney
 from shared.metrics.subject import pipelines_of
 from shared.metrics.tallies import among, successes, tallies
 from shared.metrics.totals import Histogram, seconds_at
@@ -22,7 +22,7 @@ FEWEST = 10
 """So many builds must have succeeded in each period: of fewer nothing can be said."""
 
 MOST_CHANCE = 0.01
-"""How likely chance alone may make such a difference."""
+"""How likely chance alone may make such a difference; of a ranking, how much of it may be there by chance alone."""
 
 LEAST_GROWTH = 0.10
 """By so much of itself the median must have grown: what is certain may still be too small to matter."""
@@ -88,6 +88,7 @@ def compare(before: Histogram, now: Histogram) -> Slowdown:
 def ranking(session: Session, wanted: BuildFilter, frame: Window, *, limit: int) -> Ranking:
     """The pipelines that became slower than in the period before, for certain; the greatest growth first.
 
+    A pipeline has to be slower by more than one alone would, because all that can be compared are (Benjamini-Hochberg).
     Each row names its pipeline and has `builds_before`, `builds`, `median_before`, `median` (seconds), `growth` (0.25:
     a quarter longer), `p_value`, `words`, `link` and `link_before`. Where there is no period before, or so many
     builds that it is not counted, there are no rows, and `reason` says so.
@@ -98,11 +99,14 @@ def ranking(session: Session, wanted: BuildFilter, frame: Window, *, limit: int)
     subject = span.subject
     if not span.has_before:
         return Ranking([], 0, span.as_row, _CUT_AWAY if frame.before else _NOTHING_BEFORE)
-    candidates = _candidates(tallies(session, subject, span.cover))
+    comparable = _comparable(tallies(session, subject, span.cover))
+    candidates = comparable[:MOST_CANDIDATES]
     closer = among(subject, candidates, candidates)
     took = successes(session, closer, span.cover)
     slower = {key: compare(took.get((key, 1), {}), took.get((key, 2), {})) for key in closer.ids}
-    ranked = sorted((key for key in slower if slower[key].is_real), key=lambda key: (-(slower[key].growth or 0), key))
+    p_values = {key: slower[key].p_value for key in slower if slower[key].is_real}
+    certain = discoveries(p_values, of=len(comparable), rate=MOST_CHANCE)
+    ranked = sorted(certain, key=lambda key: (-(slower[key].growth or 0), key))
     named = {as_int(row["pipeline_id"]): row for row in pipelines}
     found = [
         {name: named[key][name] for name in NAMES} | slower[key].as_row | links(of_pipeline(wanted, key), frame)
@@ -120,7 +124,7 @@ def links(wanted: BuildFilter, frame: Window) -> Row:
     }
 
 
-def _candidates(found: Iterable[Row]) -> list[int]:
+def _comparable(found: Iterable[Row]) -> list[int]:
     """Those with enough builds that succeeded in both periods, by how much their average grew."""
     counted = {(as_int(row["key"]), as_int(row["slot"])): row for row in found if row["key"] is not None}
     both = ((key, counted[key, 1], now) for (key, slot), now in counted.items() if slot == 2 and (key, 1) in counted)
@@ -129,7 +133,7 @@ def _candidates(found: Iterable[Row]) -> list[int]:
         for key, before, now in both
         if min(as_int(before["succeeded"]), as_int(now["succeeded"])) >= FEWEST and _average(before)
     }
-    return sorted(growth, key=lambda key: (-growth[key], key))[:MOST_CANDIDATES]
+    return sorted(growth, key=lambda key: (-growth[key], key))
 
 
 def _average(tally: Row) -> float:

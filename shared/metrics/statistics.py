@@ -1,8 +1,11 @@
 """What can be said for certain from counts: bounds of a rate, and whether one set of durations is longer; pure."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from math import erfc, sqrt
+from typing import TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
 
 Z95 = 1.959963984540054
 """How many standard deviations from the middle 95 % of a normal distribution lie within."""
@@ -59,3 +62,15 @@ def mann_whitney(one: Mapping[int, int], other: Mapping[int, int]) -> float:
     variance = first * second / 12 * (both + 1 - ties / (both * (both - 1)))
     distance = max(0.0, abs(u - first * second / 2) - 0.5)
     return erfc(distance / sqrt(variance) / sqrt(2))
+
+
+def discoveries(p_values: Mapping[Key, float], *, of: int, rate: float) -> set[Key]:
+    """Those of `of` tests that may be believed, so that at most a share of `rate` of them is there by chance alone.
+
+    Of two thousand pipelines that did not change, twenty have p < 0.01: who looks at many must ask more of each.
+    `p_values` may leave out tests whose p is large. Y. Benjamini and Y. Hochberg, "Controlling the false discovery
+    rate", 1995.
+    """
+    ordered = sorted(p_values, key=p_values.__getitem__)
+    believed = [place for place, key in enumerate(ordered, start=1) if p_values[key] <= rate * place / of]
+    return set(ordered[: max(believed, default=0)])

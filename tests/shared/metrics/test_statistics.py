@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from shared.metrics.statistics import mann_whitney, wilson
+from shared.metrics.statistics import discoveries, mann_whitney, wilson
 
 
 def test_wilsons_interval_equals_published_values() -> None:
@@ -79,3 +79,19 @@ def test_nothing_and_all_the_same_say_nothing() -> None:
 
 def test_millions_of_values_are_no_trouble() -> None:
     assert 0 <= mann_whitney({1: 10**7, 2: 10**7}, {1: 10**7 + 1, 2: 10**7}) <= 1
+
+
+def test_of_many_tests_only_those_are_believed_that_chance_does_not_explain() -> None:
+    # The example of Benjamini and Hochberg (1995), table of 15 tests: at 5 % the first four are believed.
+    published = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528]
+
+    found = discoveries(dict(enumerate([*published, 0.7590, 1.0])), of=15, rate=0.05)
+
+    assert found == {0, 1, 2, 3}
+
+
+def test_what_was_not_tested_counts_as_a_test() -> None:
+    assert discoveries({"one": 0.005}, of=1, rate=0.01) == {"one"}
+    assert discoveries({"one": 0.005}, of=2, rate=0.01) == {"one"}
+    assert discoveries({"one": 0.005}, of=3, rate=0.01) == set()
+    assert discoveries({}, of=3, rate=0.01) == set()

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
@@ -192,6 +193,7 @@ def check_labels(ear: Ear) -> None:
         said |= changes
 
 
+@pytest.mark.timeout(400)  # fifteen lives of twenty steps, each on a real database
 def test_in_the_end_every_receiver_knows_how_things_stand(database: Engine) -> None:
     class OnThisDatabase(Alerting):
         def __init__(self) -> None:

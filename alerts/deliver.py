@@ -124,9 +124,13 @@ class Deliverer:
         return ended
 
     def finish(self, seconds: float | None = None) -> Delivered:
-        """Wait until what is under way is settled, so long at most; what has ended. Nothing can be begun afterwards."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        wait_for(self._running.values(), seconds)
+        """Wait until what is under way is settled; what has ended. Nothing can be begun afterwards.
+
+        With `seconds` it takes so long at most, and a receiver that no thread has taken up yet is left alone.
+        """
+        self._pool.shutdown(wait=seconds is None, cancel_futures=seconds is not None)
+        # `wait` would wait for ever for what was cancelled: it asks for a thread that has taken note of it.
+        wait_for([run for run in self._running.values() if not run.cancelled()], seconds)
         return self._ended()
 
     def _ended(self) -> Delivered:

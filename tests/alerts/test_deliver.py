@@ -1,8 +1,9 @@
 """Delivery over real commits: what is told, when it is held, in how many messages, what every answer leads to."""
 
 import json
+import time
 from datetime import timedelta
-from threading import Event
+from threading import Event, Timer
 from typing import Any
 
 import pytest
@@ -512,6 +513,23 @@ def test_a_receiver_that_hangs_holds_up_neither_the_next_call_nor_the_others(cha
 
     deliverer.finish()
     assert ops.titles == ["acme/web ci broke on main", "acme/web ci is fixed on main"]
+
+
+def test_at_the_end_nobody_waits_for_a_receiver_that_no_thread_has_taken_up(channel: Channel, ops: Ear) -> None:
+    goes_on = Event()
+    ops.before = goes_on.wait
+    for number in range(20):
+        channel.receivers[f"other-{number}"] = Ear(before=goes_on.wait)
+        channel.set(f"other-{number}")
+    channel.finish("failed", 1)
+    deliverer = Deliverer(channel.engine)
+    deliverer.begin(channel.receivers, channel.rules, channel.now + timedelta(seconds=1))
+
+    Timer(0.5, goes_on.set).start()
+    asked_at = time.monotonic()
+    deliverer.finish(30)
+
+    assert time.monotonic() - asked_at < 20
 
 
 def test_news_that_comes_while_a_message_is_sent_is_told_next(channel: Channel, ops: Ear) -> None:

@@ -10,14 +10,24 @@ ALERTS = 3_000
 KILLS = 36
 
 
-def test_workers_killed_at_any_moment_lose_nothing_and_label_every_repeat(database: Engine, database_url: str) -> None:
-    verdict, retries = drill(database, database_url, alerts=ALERTS, kills=KILLS)
+def test_workers_killed_at_any_moment_lose_nothing_and_label_every_repeat(databases: Databases) -> None:
+    # Kills come at random: in one drill of twenty or so none hits a claimed delivery, and it shows nothing.
+    assert any(a_drill_repeats_something(databases) for _ in range(4))
+
+
+def a_drill_repeats_something(databases: Databases) -> bool:
+    url = databases.clone()
+    engine = make_engine(url, application="test", pool_size=4)
+    try:
+        verdict, retries = drill(engine, url, alerts=ALERTS, kills=KILLS)
+    finally:
+        engine.dispose()
+        databases.drop(url)
 
     # A message is begun again after a kill, an expired lease or an answer that did not come; only then may it repeat.
     assert verdict == Verdict(lost=0, repeats=verdict.repeats, unlabelled=0)
     assert verdict.repeats <= retries
-    # Otherwise no kill hit a claimed delivery and nothing was shown.
-    assert verdict.repeats > 0
+    return verdict.repeats > 0
 
 
 def test_marking_before_sending_loses_what_a_kill_hits(database: Engine, database_url: str) -> None:

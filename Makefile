@@ -33,7 +33,7 @@ check: $(STAMPS)/dev ## everything CI checks: ruff, mypy, import-linter, the tes
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 chaos: $(STAMPS)/dev ## break everything on purpose and see what holds (SEED=7; ARGS="F01 F32", --smoke, --teeth)
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),7) $(ARGS)

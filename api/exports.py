@@ -44,7 +44,7 @@ def exported(listing: Listing, query: Mapping[str, Any]) -> Response | None:
     after = listing.begins_after(query)
     place = take_place()
     try:
-        with read() as opened:
+        with read(is_one_snapshot=True) as opened:
             listing.depends_on(opened.session)
             part = listing.read(opened, _page_rows(most), after)
             as_of = opened.as_of
@@ -84,7 +84,7 @@ def _following(engine: Engine, listing: Listing, part: Part, most: int | None, p
             return
         if not part.rows:
             place.check_reader()
-        with reading(engine) as opened:
+        with reading(engine, is_one_snapshot=True) as opened:
             part = listing.read(opened, _page_rows(left), part.next)
 
 

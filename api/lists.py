@@ -17,7 +17,7 @@ def listed(listing: Listing, query: Mapping[str, Any]) -> Response:
     if file := exported(listing, query):
         return file
     after = listing.begins_after(query)
-    with read() as opened:
+    with read(is_one_snapshot=True) as opened:
         scope = listing.depends_on(opened.session)
         page, next_cursor = listing.page(opened, query["limit"], after)
         stale = {} if scope is None else staleness(opened.session, scope)

@@ -1,5 +1,6 @@
 """`/api/metrics`: rates, durations, flakes and what runs, over a window of time."""
 
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -32,7 +33,7 @@ from shared import catalog, metrics
 from shared.metrics import Grouping, Window, flaky, slowdowns
 from shared.metrics.ranking import Ranking
 from shared.queries import BuildFilter
-from shared.reading import Reading
+from shared.reading import Planning, Reading
 from shared.rows import Row
 from shared.scope import Scope
 
@@ -53,7 +54,7 @@ def overview(query: dict[str, Any]) -> Response:
     Each figure comes with what it counts, what it leaves out, its formula and a link to its builds.
     """
     wanted = filter_of(query)
-    with read(is_one_snapshot=True) as opened:
+    with _read_figures() as opened:
         figures = _figures(opened, wanted, query)
         stale = staleness(opened.session, wanted.scope)
     return answer(figures | stale, opened.as_of)
@@ -66,7 +67,7 @@ def overview(query: dict[str, Any]) -> Response:
 def of_pipeline(query: dict[str, Any], pipeline_id: int) -> Response:
     """Show the figures of one pipeline, and whether it became slower."""
     wanted = filter_of(query | {"pipeline_id": [pipeline_id]})
-    with read(is_one_snapshot=True) as opened:
+    with _read_figures() as opened:
         pipeline = catalog.plain_pipeline(opened.session, pipeline_id)
         if pipeline is None:
             raise not_found("pipeline", pipeline_id)
@@ -89,7 +90,7 @@ def by_group(query: dict[str, Any]) -> Response:
 
     if file := exported(ranked("groups", GroupSchema, rows), query):
         return file
-    with read(is_one_snapshot=True) as opened:
+    with _read_figures() as opened:
         figures = _figures(opened, wanted, query)
         frame = metrics.window(opened.as_of, wanted.since, wanted.until)
         found = metrics.groups(opened.session, wanted, frame, by, limit=query["limit"])
@@ -124,13 +125,18 @@ def rank_slowdowns(query: dict[str, Any]) -> Response:
 def of_project(query: dict[str, Any], key: str) -> Response:
     """Show the figures of one project."""
     wanted = filter_of(query | {"project": [key]})
-    with read(is_one_snapshot=True) as opened:
+    with _read_figures() as opened:
         project = catalog.plain_project(opened.session, key)
         if project is None:
             raise not_found("project", key)
         figures = _figures(opened, wanted, query)
         stale = staleness(opened.session, wanted.scope)
     return answer({"project": project} | figures | stale, opened.as_of)
+
+
+def _read_figures() -> AbstractContextManager[Reading]:
+    """What figures are read in: their statements are long, and take one way whatever they are asked for."""
+    return read(is_one_snapshot=True, planning=Planning.FOR_ANY_VALUES)
 
 
 def _figures(opened: Reading, wanted: BuildFilter, query: dict[str, Any], *, has_slowdown: bool = False) -> Row:

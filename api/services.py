@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from shared.config.settings import Config
-from shared.reading import Reading, reading
+from shared.reading import Planning, Reading, reading
 from shared.writing import writing
 
 _NAME = "observatory"
@@ -36,9 +36,9 @@ def services() -> Services:
 
 
 @contextmanager
-def read(*, is_one_snapshot: bool = False) -> Iterator[Reading]:
+def read(*, is_one_snapshot: bool = False, planning: Planning = Planning.AS_IT_SEEMS) -> Iterator[Reading]:
     """One read-only transaction for this request; all of it sees one instant where `is_one_snapshot`."""
-    with reading(services().engine, is_one_snapshot=is_one_snapshot) as opened:
+    with reading(services().engine, is_one_snapshot=is_one_snapshot, planning=planning) as opened:
         yield opened
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from benchmarks.bare_tables import bare
 from shared.database import libpq_url, make_engine
 from shared.metrics import flakes, members
-from shared.metrics.cells import CLASS_SQL, REASON_SQL, STATUS_SQL, CellScope, Grain, grains_of
+from shared.metrics.cells import CLASS_SQL, REASON_SQL, STATUS_SQL, CellScope, Grain, first_hour_sql, grains_of
 from shared.metrics.fold import alone, fold
 from shared.metrics.histogram import BIN_SQL
 
@@ -72,10 +72,7 @@ _IDS = {
     CellScope.INSTANCE: "instance_id",
     CellScope.EVERYTHING: "0::bigint",
 }
-_HOURS = {Grain.HOUR: "hour", Grain.QUARTER: "hour / 6 * 6", Grain.DAY: "hour / 24 * 24", Grain.EVER: "0"}
-_STARTS = dict.fromkeys(
-    (Grain.HOUR, Grain.QUARTER, Grain.DAY), f"to_timestamp((key >> {_TAIL_BITS} & {2**_HOUR_BITS - 1}) * 3600)"
-) | {Grain.EVER: "'-infinity'::timestamptz"}
+_STARTS_AT = f"to_timestamp((key >> {_TAIL_BITS} & {2**_HOUR_BITS - 1}) * 3600)"
 
 _ROOM = "SET work_mem = '300MB'; SET hash_mem_multiplier = 2; SET max_parallel_workers_per_gather = 0"
 
@@ -110,8 +107,9 @@ def _begin(session: Session) -> None:
 
 
 def _statement(scope: CellScope, grain: Grain) -> str:
-    place = f"({_IDS[scope]} << {_HOUR_BITS} | {_HOURS[grain]}) << {_TAIL_BITS} | tail"
-    return _INSERT.format(scope=int(scope), grain=int(grain), key=f"({place})", starts_at=_STARTS[grain])
+    place = f"({_IDS[scope]} << {_HOUR_BITS} | {first_hour_sql(grain, 'hour')}) << {_TAIL_BITS} | tail"
+    starts_at = "'-infinity'::timestamptz" if grain is Grain.EVER else _STARTS_AT
+    return _INSERT.format(scope=int(scope), grain=int(grain), key=f"({place})", starts_at=starts_at)
 
 
 def _execute(url: str, statements: list[str]) -> None:

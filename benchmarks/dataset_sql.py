@@ -151,13 +151,12 @@ _WEB_URL = "'https://code.acme.test/' || repository || '/runs/' || (30000000000 
 INSERT_BUILDS = f"""
     INSERT INTO builds (id, pipeline_id, project_id, external_id, number, attempt, version, status, raw_status,
                         is_finished, cancel_reason, pipeline_name, branch, commit_sha, commit_message, author, event,
-                        queued_at, started_at, finished_at, duration_seconds, queued_seconds, web_url, merge_key,
-                        recorded_at)
+                        queued_at, started_at, finished_at, duration_seconds, queued_seconds, web_url, recorded_at)
     OVERRIDING SYSTEM VALUE
     SELECT id, pipeline_id, project_id, (30000000000 + n)::text, number, attempt,
            CASE status WHEN 'queued' THEN 1 WHEN 'running' THEN 2 ELSE 1 + 2 * attempt END, status, {_RAW}, is_finished,
            cancel_reason, name, branch, commit_sha, commit_message, author, event, queued_at, started_at, finished_at,
-           duration_seconds, queued_seconds, {_WEB_URL}, {_MERGE_KEY}, coalesce(finished_at, started_at, queued_at)
+           duration_seconds, queued_seconds, {_WEB_URL}, coalesce(finished_at, started_at, queued_at)
     FROM ({BUILDS}) b
 """
 

@@ -35,7 +35,7 @@ _VERDICTS = [
            status = CASE WHEN (number + id) % 10 IN (3, 4) THEN 'failed' ELSE 'succeeded' END""",
     "UPDATE attempts a SET status = b.status, has_jobs = true FROM builds b WHERE b.id = a.build_id",
     """INSERT INTO jobs (build_id, attempt, external_id, name, status, raw_status, is_finished, merge_key)
-       SELECT id, 1, '1', 'job ' || id % 7, status, status, true, merge_key FROM builds""",
+       SELECT id, 1, '1', 'job ' || id % 7, status, status, true, '{}' FROM builds""",
     "UPDATE events e SET to_status = b.status FROM builds b WHERE b.id = e.subject_id",
     "UPDATE sources SET baseline_at = :start",
 ]

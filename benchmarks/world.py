@@ -29,17 +29,17 @@ def fill(engine: Engine, builds: int) -> None:
            SELECT r.id, 'branch-' || n FROM repositories r, generate_series(0, 49) n""",
         f"""INSERT INTO builds (pipeline_id, project_id, external_id, number, attempt, version, status, raw_status,
                                 is_finished, pipeline_name, branch, commit_sha, commit_message, author, event,
-                                queued_at, started_at, finished_at, duration_seconds, web_url, merge_key)
+                                queued_at, started_at, finished_at, duration_seconds, web_url)
             SELECT 1 + n % :pipelines, 1, n::text, n / :pipelines, 1, 1, {_STATUS}, 'completed', true,
                    'pipeline ' || n % :pipelines, 'branch-' || n % 50, md5(n::text) || '00000000',
                    'Change number ' || n || ' of many', 'author-' || n % 40, 'push', queued_at, queued_at,
-                   queued_at + interval '5 minutes', 300, 'https://github.com/acme/runs/' || n,
-                   ARRAY[0, 0, 0, 0, 0, 0, 0, 0, 0]
+                   queued_at + interval '5 minutes', 300, 'https://github.com/acme/runs/' || n
             FROM (SELECT n, :start + n * :spacing AS queued_at FROM generate_series(0, :builds - 1) n) numbers
             ORDER BY n""",
         """INSERT INTO attempts (build_id, number, status, raw_status, is_finished, started_at, finished_at,
                                  duration_seconds, web_url, merge_key)
-           SELECT id, 1, status, raw_status, true, started_at, finished_at, 300, web_url, merge_key FROM builds""",
+           SELECT id, 1, status, raw_status, true, started_at, finished_at, 300, web_url,
+                  ARRAY[0, 0, 0, 0, 0, 0, 0, 0, 0] FROM builds""",
         """INSERT INTO events (pos, kind, subject_kind, subject_id, project_id, attempt, version, to_status, at)
            SELECT row_number() OVER (ORDER BY id), 'transition', 'build', id, 1, 1, 1, status, finished_at
            FROM builds""",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from shared.build_filter import BuildFilter, Conditions, conditions_of
-from shared.build_page import BuildPage, Position, further, plain_page, walked_page
+from shared.build_page import BuildPage, Found, Position, further, page_of, plain_page, straight, walked
 from shared.build_walks import EVERYTHING, FEW_STREAMS, Walk, walks
 from shared.build_words import words_walk
 from shared.rows import as_int, rows
@@ -40,13 +40,22 @@ class _Asked:
     conditions: Conditions
     limit: int
 
+    @property
+    def most(self) -> int:
+        """How many builds a statement looks for: the next power of two, so that all limits are a few statements.
+
+        It is no parameter: a plan kept for any limit expects a tenth of all builds and reads the whole table.
+        """
+        return 1 << self.limit.bit_length()
+
 
 def list_builds(session: Session, wanted: BuildFilter, *, limit: int, after: Position | None = None) -> BuildPage:
     """At most `limit` build objects, newest `(queued_at, id)` first, from below `after` on.
 
     Both halves of the position never change once a build is recorded, so pages neither repeat nor skip a build that
     was there when the first page was read. Where few of many builds fit, a page is short and `next` goes on. One
-    statement for one filter, one more each for a scope, for several filters and where words are rare.
+    statement for one filter, one more each for a scope, for several filters, where words are rare, and for the objects
+    of builds that had to be looked for.
     """
     pipelines = pipelines_in(session, wanted.scope)
     if pipelines == []:
@@ -54,34 +63,49 @@ def list_builds(session: Session, wanted: BuildFilter, *, limit: int, after: Pos
     conditions = conditions_of(wanted)
     conditions = conditions if pipelines is None else conditions.in_pipelines(pipelines)
     asked = _Asked(session, conditions if after is None else conditions.after(after), limit)
+    ways = walks(wanted, pipelines)
+    if (walk := _straight(asked, ways)) is not None:
+        return plain_page(session, _newest(asked, walk), asked.conditions.parameters, limit)
+    return page_of(session, _found(asked, wanted, ways))
+
+
+def _straight(asked: _Asked, ways: Sequence[Walk]) -> Walk | None:
+    """The walk of which every entry fits, in few places: nothing has to be looked for. None: there is none."""
+    fitting = [walk for walk in ways or [EVERYTHING] if _fits(asked, walk)]
+    is_short = bool(fitting) and fitting[0].streams * asked.most <= ENTRIES
+    return fitting[0] if is_short and min(walk.streams for walk in ways or fitting) <= FEW_STREAMS else None
+
+
+def _found(asked: _Asked, wanted: BuildFilter, ways: Sequence[Walk]) -> Found:
+    """The builds of a page, looked for."""
     for name, (values, where) in _GATHERED_BY.items():
-        if getattr(wanted, name) and (page := _gathered(asked, values, where)) is not None:
-            return page
-    page = _walked(asked, walks(wanted, pipelines), GLIMPSED if wanted.text is not None else max(EXAMINED, 2 * limit))
-    if wanted.text is None or page.next is None or len(page.rows) == limit:
-        return page
-    return further(page, _by_words(asked))
+        if getattr(wanted, name) and (found := _gathered(asked, values, where)) is not None:
+            return found
+    found = _walked(asked, ways, GLIMPSED if wanted.text is not None else max(EXAMINED, 2 * asked.limit))
+    if wanted.text is None or found.next is None or len(found.builds) == asked.limit:
+        return found
+    return further(found, _by_words(asked))
 
 
-def _walked(asked: _Asked, ways: Sequence[Walk], examined: int) -> BuildPage:
+def _walked(asked: _Asked, ways: Sequence[Walk], examined: int) -> Found:
     """The page by the walk that comes furthest; the newest of all are tried before many places are entered."""
     if not ways:
         return _by(asked, EVERYTHING, examined)
     if min(walk.streams for walk in ways) <= FEW_STREAMS:
         return _by(asked, _best(asked, ways, examined), examined)
-    page = _by(asked, EVERYTHING, examined)
-    if page.next is None or len(page.rows) == asked.limit:
-        return page
-    return further(page, _by(asked, _best(asked, ways, examined), examined))
+    found = _by(asked, EVERYTHING, examined)
+    if found.next is None or len(found.builds) == asked.limit:
+        return found
+    return further(found, _by(asked, _best(asked, ways, examined), examined))
 
 
-def _by(asked: _Asked, walk: Walk, examined: int) -> BuildPage:
+def _by(asked: _Asked, walk: Walk, examined: int) -> Found:
     """The page by one walk."""
     does_fit = _fits(asked, walk)
-    if does_fit and walk.streams * (asked.limit + 1) <= ENTRIES:
-        return plain_page(asked.session, _newest(asked, walk), asked.conditions.parameters, asked.limit)
+    if does_fit and walk.streams * asked.most <= ENTRIES:
+        return straight(asked.session, _newest(asked, walk), asked.conditions.parameters, asked.limit)
     ahead = max(1, (ENTRIES if does_fit else examined) // walk.streams)
-    return walked_page(asked.session, _walk(asked, walk, ahead), asked.conditions.parameters, asked.limit)
+    return walked(asked.session, _walk(asked, walk, ahead), asked.conditions.parameters, asked.limit)
 
 
 def _best(asked: _Asked, ways: Sequence[Walk], examined: int) -> Walk:
@@ -118,14 +142,11 @@ def _probe(asked: _Asked, place: int, walk: Walk, ahead: int) -> str:
 
 
 def _newest(asked: _Asked, walk: Walk) -> str:
-    """The ids of a walk whose every entry fits.
-
-    The limit is no parameter: a plan kept for any limit expects a tenth of all builds and reads the whole table.
-    """
+    """The ids of a walk whose every entry fits."""
     where = " AND ".join([walk.where, *asked.conditions.within(walk.queued_at, walk.id)])
-    newest, limit = "ORDER BY queued_at DESC, id DESC", f"LIMIT {asked.limit + 1:d}"
-    entries = f"SELECT {walk.queued_at} AS queued_at, {walk.id} AS id FROM {walk.index} WHERE {where} {newest} {limit}"
-    return f"SELECT b.id FROM {walk.values} AS seek(value) CROSS JOIN LATERAL ({entries}) b {newest} {limit}"
+    order = f"ORDER BY queued_at DESC, id DESC LIMIT {asked.most:d}"
+    entries = f"SELECT {walk.queued_at} AS queued_at, {walk.id} AS id FROM {walk.index} WHERE {where} {order}"
+    return f"SELECT b.id, b.queued_at FROM {walk.values} AS seek(value) CROSS JOIN LATERAL ({entries}) b {order}"
 
 
 def _walk(asked: _Asked, walk: Walk, ahead: int) -> str:
@@ -135,7 +156,7 @@ def _walk(asked: _Asked, walk: Walk, ahead: int) -> str:
     """
     fits = " AND ".join(asked.conditions.besides(walk.serves)) or "true"
     where = " AND ".join([walk.where, *asked.conditions.within(walk.queued_at, walk.id)])
-    newest, limit = f"ORDER BY {walk.queued_at} DESC, {walk.id} DESC", asked.limit + 1
+    newest, limit = f"ORDER BY {walk.queued_at} DESC, {walk.id} DESC", asked.most
     return f"""
         WITH seen AS MATERIALIZED (
             SELECT stream.* FROM {walk.values} AS seek(value) CROSS JOIN LATERAL (
@@ -148,14 +169,14 @@ def _walk(asked: _Asked, walk: Walk, ahead: int) -> str:
         ), reached AS (
             SELECT queued_at, id FROM seen WHERE nth = {ahead:d} ORDER BY queued_at DESC, id DESC LIMIT 1
         ), page AS (
-            SELECT id FROM seen WHERE fits
+            SELECT id, queued_at FROM seen WHERE fits
             AND NOT EXISTS (SELECT FROM reached r WHERE (seen.queued_at, seen.id) < (r.queued_at, r.id))
             ORDER BY queued_at DESC, id DESC LIMIT {limit:d}
         )
     """
 
 
-def _gathered(asked: _Asked, values: str, where: str) -> BuildPage | None:
+def _gathered(asked: _Asked, values: str, where: str) -> Found | None:
     """The page from all builds of an index without order; None when they are more than GATHERED."""
     fits = " AND ".join([*asked.conditions.besides(()), *asked.conditions.within()])
     walk = f"""
@@ -166,15 +187,16 @@ def _gathered(asked: _Asked, values: str, where: str) -> BuildPage | None:
         ), reached AS (
             SELECT b.queued_at, b.id FROM gathered b OFFSET {GATHERED:d} LIMIT 1
         ), page AS (
-            SELECT b.id FROM gathered b WHERE {fits} AND NOT EXISTS (SELECT FROM reached)
-            ORDER BY b.queued_at DESC, b.id DESC LIMIT {asked.limit + 1:d}
+            SELECT b.id, b.queued_at FROM gathered b WHERE {fits} AND NOT EXISTS (SELECT FROM reached)
+            ORDER BY b.queued_at DESC, b.id DESC LIMIT {asked.most:d}
         )
     """
-    page = walked_page(asked.session, walk, asked.conditions.parameters, asked.limit)
-    return page if page.rows or page.next is None else None
+    found = walked(asked.session, walk, asked.conditions.parameters, asked.limit)
+    return found if found.builds or found.next is None else None
 
 
-def _by_words(asked: _Asked) -> BuildPage:
+def _by_words(asked: _Asked) -> Found:
     """The page by the index of words."""
-    walk = words_walk(asked.conditions, asked.limit + 1)
-    return walked_page(asked.session, walk, asked.conditions.parameters, asked.limit)
+    # Another chunk for the sake of a round number may hold a thousand builds.
+    parameters = {**asked.conditions.parameters, "rows": asked.limit + 1}
+    return walked(asked.session, words_walk(asked.conditions, asked.most), parameters, asked.limit)

@@ -27,10 +27,10 @@ _LONGEST = f"""
 """
 
 
-def words_walk(conditions: Conditions, limit: int) -> str:
-    """Common table expressions `page` and `reached`: what fits among the builds that have `:words`.
+def words_walk(conditions: Conditions, most: int) -> str:
+    """Common table expressions `page` and `reached`: what fits among the builds that have `:words`, `most` at most.
 
-    Each step looks into the chunk before the last one. The walk ends with `limit` builds that fit, after so much work
+    Each step looks into the chunk before the last one. The walk ends with `:rows` builds that fit, after so much work
     as is said above, before a chunk with too many builds, or with the oldest build. It is complete down to the
     beginning of the last chunk that it looked into.
     """
@@ -54,15 +54,15 @@ def words_walk(conditions: Conditions, limit: int) -> str:
                     LIMIT {MATCHES} + 1 - walk.examined
                 ) matched
             ) step
-            WHERE walk.chunk >= ends.oldest AND walk.chunk > ends.newest - {CHUNKS} AND walk.fitting < {limit:d}
+            WHERE walk.chunk >= ends.oldest AND walk.chunk > ends.newest - {CHUNKS} AND walk.fitting < :rows
             AND walk.examined + step.matches <= {MATCHES}
             AND clock_timestamp() < statement_timestamp() + interval '{MILLISECONDS} milliseconds'
         ), reached AS (
             SELECT to_timestamp((last.chunk + 1) * {CHUNK_SECONDS}) AS queued_at, 0 AS id
             FROM (SELECT min(chunk) AS chunk FROM walk) last, ends WHERE last.chunk >= ends.oldest
         ), page AS (
-            SELECT b.id FROM walk CROSS JOIN unnest(walk.ids) AS found(id) JOIN builds b ON b.id = found.id
-            ORDER BY b.queued_at DESC, b.id DESC LIMIT {limit:d}
+            SELECT b.id, b.queued_at FROM walk CROSS JOIN unnest(walk.ids) AS found(id) JOIN builds b ON b.id = found.id
+            ORDER BY b.queued_at DESC, b.id DESC LIMIT {most:d}
         )
     """
 

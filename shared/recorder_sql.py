@@ -189,7 +189,7 @@ INSERT_BUILDS = text(f"""
     INSERT INTO builds (pipeline_id, project_id, external_id, formerly, number, attempt, version, status, raw_status,
                         is_finished, is_unstable, cancel_reason, pipeline_name, branch, commit_sha, commit_message,
                         author, event, queued_at, started_at, finished_at, duration_seconds, queued_seconds, progress,
-                        web_url, metadata, merge_key)
+                        web_url, metadata)
     SELECT DISTINCT ON (l.id, p.external_id)
            l.id, l.project_id, p.external_id, max(p.formerly) OVER build, max(p.number) OVER build, p.attempt,
            count(*) OVER build,
@@ -197,7 +197,7 @@ INSERT_BUILDS = text(f"""
            max(p.branch) OVER build, max(p.commit_sha) OVER build, max(p.commit_message) OVER build,
            max(p.author) OVER build, max(p.event) OVER build, min(p.queued_at) OVER build,
            p.started_at, p.finished_at, {_DURATION.format("p", "p.finished_at", "p.started_at")}, p.queued_seconds,
-           p.progress, p.web_url, (max(p.metadata::text) OVER build)::jsonb, p.merge_key
+           p.progress, p.web_url, (max(p.metadata::text) OVER build)::jsonb
     FROM page p
     JOIN pipelines l ON l.instance_id = :instance AND l.external_id = p.pipeline
     WHERE NOT EXISTS (SELECT FROM builds b WHERE b.pipeline_id = l.id AND b.external_id = p.external_id)
@@ -311,7 +311,6 @@ MERGE = text(f"""
             duration_seconds = CASE WHEN s.is_head THEN s.duration ELSE b.duration_seconds END,
             queued_seconds = CASE WHEN s.is_head THEN s.queued_seconds ELSE b.queued_seconds END,
             progress = CASE WHEN s.is_head AND s.wins THEN s.progress ELSE b.progress END,
-            merge_key = CASE WHEN s.is_head THEN s.merge_key ELSE b.merge_key END,
             number = coalesce(b.number, s.any_number), branch = coalesce(b.branch, s.any_branch),
             commit_sha = coalesce(b.commit_sha, s.any_commit_sha),
             commit_message = coalesce(b.commit_message, s.any_commit_message),

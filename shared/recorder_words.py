@@ -1,6 +1,8 @@
 """The words by which a build is found, kept as it is recorded."""
 
 from collections.abc import Iterable
+from functools import lru_cache
+from itertools import chain
 
 import orjson
 from sqlalchemy import text
@@ -33,6 +35,13 @@ _WRITE = text(f"""
 """)
 """Adds words to builds, in one statement a page; what they have already is not written again."""
 
+SORT_IN = text("SELECT gin_clean_pending_list('ix_build_search_words')")
+"""Has the index take the words from its list of pending ones, each word once a page.
+
+Word by word as they are inserted would cost four times the write-ahead log; left on the list, every search would read
+them all at each of its steps.
+"""
+
 
 def write(session: Session, described: Iterable[Observation], *, instance_id: int) -> None:
     """Have the builds found by what these observations say of them; the builds are stored and locked by now."""
@@ -46,10 +55,17 @@ def write(session: Session, described: Iterable[Observation], *, instance_id: in
     ]
     if page:
         session.execute(_WRITE, {"page": orjson.dumps(page).decode(), "instance": instance_id})
+        session.execute(SORT_IN)
 
 
 def _words(seen: Observation) -> Iterable[str]:
     """Each text has room of its own: which words fit must not depend on what else was known at the time."""
     message = None if seen.commit_message is None else seen.commit_message[:LONGEST_MESSAGE]
     texts = (seen.pipeline_name, seen.repository_name, seen.branch, seen.commit_sha, seen.author, message)
-    return (word for text in texts for word in words_of([text]))
+    return chain.from_iterable(_words_of(text) for text in texts if text)
+
+
+@lru_cache(maxsize=2_000)
+def _words_of(text: str) -> tuple[str, ...]:
+    """Builds of one page share most of their texts, and so do those of the next one."""
+    return tuple(words_of([text]))

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
+
+from shared.rows import as_int, rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +42,11 @@ def pipelines_in(session: Session, scope: Scope) -> list[int] | None:
     if scope.is_everything:
         return None
     conditions, parameters = scope_conditions(scope)
-    statement = text(f"""
+    statement = f"""
         SELECT p.id FROM pipelines p
         JOIN instances i ON i.id = p.instance_id
         JOIN projects j ON j.id = p.project_id
         LEFT JOIN repositories r ON r.id = p.repository_id
         WHERE {" AND ".join(conditions)} ORDER BY p.id
-    """)
-    return list(session.scalars(statement, parameters))
+    """
+    return [as_int(row["id"]) for row in rows(session, statement, parameters)]

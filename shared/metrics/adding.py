@@ -6,10 +6,21 @@ durations lie in that bin, slot -1 - bin how many waits in the queue. Entries ar
 no matter.
 """
 
+from datetime import timedelta
+
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared.metrics.cells import CLASS_SQL, REASON_SQL, STATUS_SQL, WITH_QUARTERS, CellScope, Grain
+from shared.metrics.cells import (
+    CLASS_SQL,
+    FIRST_MONDAY,
+    LENGTHS,
+    REASON_SQL,
+    STATUS_SQL,
+    WITH_QUARTERS,
+    CellScope,
+    Grain,
+)
 from shared.metrics.histogram import BIN_SQL
 
 _PLACE = "instance_id, project_id, repository_id, pipeline_id, hour, branch_class, status, cancel_reason"
@@ -64,15 +75,12 @@ ALL_SCOPES = ", ".join(
         f"({CellScope.PIPELINE:d}, pipeline_id)",
     )
 )
-# Counted from a year that no build is older than: time before it would be rounded up by some versions of Postgres.
-_QUARTER = "date_bin('6 hours', hour, '0001-01-01 00:00+00'::timestamptz)"
 
-GRAINS = {
-    Grain.HOUR: f"({Grain.HOUR:d}, hour)",
-    Grain.DAY: f"({Grain.DAY:d}, date_trunc('day', hour, 'UTC'))",
-    Grain.EVER: f"({Grain.EVER:d}, '-infinity'::timestamptz)",
-    Grain.QUARTER: f"({Grain.QUARTER:d}, {_QUARTER})",
-}
+# What lies before the first of them would be rounded up by some versions of Postgres, but no build does.
+_SPAN = f"({{grain:d}}, date_bin('{{length}} s', hour, '{FIRST_MONDAY.isoformat()}'::timestamptz))"
+
+GRAINS = {grain: _SPAN.format(grain=grain, length=length // timedelta(seconds=1)) for grain, length in LENGTHS.items()}
+GRAINS[Grain.EVER] = f"({Grain.EVER:d}, '-infinity'::timestamptz)"
 ALL_GRAINS = ", ".join(GRAINS.values())
 """The cells that an entry counts in, as lists of VALUES; quarters are left to the scopes that have them."""
 

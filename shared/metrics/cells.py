@@ -1,5 +1,6 @@
 """What the codes of `metric_cells` mean, and which cells make up a window of time. Pure."""
 
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
 from shared.status import CancelReason, Status
@@ -18,13 +19,29 @@ class CellScope(IntEnum):
 class Grain(IntEnum):
     """How much time a cell covers, by its builds' `queued_at`, in UTC; `EVER` starts at `-infinity`.
 
-    A `QUARTER` of a day starts at 0, 6, 12 or 18 o'clock; only the scopes of `WITH_QUARTERS` have any.
+    A `QUARTER` of a day starts at 0, 6, 12 or 18 o'clock; only the scopes of `WITH_QUARTERS` have any. A `WEEK` starts
+    on Monday, and `EIGHT_WEEKS` on every eighth Monday.
     """
 
     HOUR = 0
     DAY = 1
     EVER = 2
     QUARTER = 3
+    WEEK = 4
+    EIGHT_WEEKS = 5
+
+
+FIRST_MONDAY = datetime(1, 1, 1, tzinfo=UTC)
+"""From where on the spans of every grain follow one another; no build is older."""
+
+LENGTHS = {
+    Grain.HOUR: timedelta(hours=1),
+    Grain.QUARTER: timedelta(hours=6),
+    Grain.DAY: timedelta(days=1),
+    Grain.WEEK: timedelta(weeks=1),
+    Grain.EIGHT_WEEKS: timedelta(weeks=8),
+}
+"""How long the spans of a grain are, ascending: each is made up of whole shorter ones. `EVER` has no length."""
 
 
 WITH_QUARTERS = frozenset({CellScope.EVERYTHING, CellScope.INSTANCE, CellScope.PROJECT})
@@ -34,6 +51,14 @@ WITH_QUARTERS = frozenset({CellScope.EVERYTHING, CellScope.INSTANCE, CellScope.P
 def grains_of(scope: CellScope) -> tuple[Grain, ...]:
     """Of which grains a scope has cells."""
     return tuple(grain for grain in Grain if grain is not Grain.QUARTER or scope in WITH_QUARTERS)
+
+
+def first_hour_sql(grain: Grain, hour: str) -> str:
+    """The hour with which an hour's span of this grain begins as SQL, both counted from 1970; of `EVER` 0."""
+    if grain is Grain.EVER:
+        return "0"
+    before_1970 = (datetime(1970, 1, 1, tzinfo=UTC) - FIRST_MONDAY) // LENGTHS[Grain.HOUR]
+    return f"({hour} - ({hour} + {before_1970}) % {LENGTHS[grain] // LENGTHS[Grain.HOUR]})"
 
 
 class BranchClass(IntEnum):

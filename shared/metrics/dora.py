@@ -18,10 +18,13 @@ _NO_DEPLOYMENTS = (
 
 def dora(session: Session, subject: Subject, frame: Window, recovery: Row) -> Row:
     """Recovery time from incidents, change failure rate from builds that deploy; one statement, by their own index."""
-    where = " AND ".join([f"b.event = '{DEPLOYMENT}'", *narrowed(subject, "b")])
+    where = " AND ".join(narrowed(subject, "b")) or "true"
+    # OFFSET 0 keeps the inner query as it is: by the index of deployments, whatever else narrows them.
     statement = f"""
-        SELECT b.status, count(*) AS builds FROM builds b
-        WHERE b.queued_at >= :first AND b.queued_at < :last AND {where} GROUP BY b.status
+        SELECT b.status, count(*) AS builds FROM (
+            SELECT * FROM builds d
+            WHERE d.event = '{DEPLOYMENT}' AND d.queued_at >= :first AND d.queued_at < :last OFFSET 0
+        ) b WHERE {where} GROUP BY b.status
     """
     parameters = parameters_of(subject) | {"first": frame.begins, "last": frame.ends}
     found = {str(row["status"]): as_int(row["builds"]) for row in rows(session, statement, parameters)}

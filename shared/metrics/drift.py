@@ -28,6 +28,14 @@ _FLAKY = """
     WHERE b.id = ANY(:ids) GROUP BY p.id, r.name, p.name ORDER BY p.id
 """
 
+_SPANS = {
+    Grain.HOUR: "hour from {:%Y-%m-%d %H:%M} UTC",
+    Grain.QUARTER: "six hours from {:%Y-%m-%d %H:%M} UTC",
+    Grain.DAY: "{:%Y-%m-%d}",
+    Grain.WEEK: "week from {:%Y-%m-%d}",
+    Grain.EIGHT_WEEKS: "eight weeks from {:%Y-%m-%d}",
+}
+
 _BRANCHES = ("without a branch", "on the default branch", "on other branches")
 
 
@@ -103,7 +111,4 @@ def _figure(each: Difference) -> str:
 def _span(each: Difference) -> str:
     if each.starts_at is None:
         return "of all time"
-    starts_at = each.starts_at.astimezone(UTC)
-    if each.grain is Grain.DAY:
-        return f"{starts_at:%Y-%m-%d}"
-    return f"{'hour' if each.grain is Grain.HOUR else 'six hours'} from {starts_at:%Y-%m-%d %H:%M} UTC"
+    return _SPANS[each.grain].format(each.starts_at.astimezone(UTC))

@@ -7,6 +7,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from shared.rows import as_int, rows
+
 MOST_BUILDS = 20_000
 """How many builds of not yet counted pipelines are counted at a time; of more only where one pipeline has them."""
 
@@ -49,7 +51,7 @@ _SETTLE = text("""
         default_branch = excluded.default_branch, is_counted = true
 """)
 
-_COUNTING = text("SELECT count(*) FROM metric_members WHERE NOT is_counted")
+_COUNTING = "SELECT count(*) AS pipelines FROM metric_members WHERE NOT is_counted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,5 +99,5 @@ def settle(session: Session, pipelines: Sequence[int]) -> None:
 
 def counting(session: Session) -> int:
     """How many pipelines are in no figure yet: after an upgrade, until the scheduler has counted their builds."""
-    count: int = session.execute(_COUNTING).scalar_one()
-    return count
+    (found,) = rows(session, _COUNTING)
+    return as_int(found["pipelines"])

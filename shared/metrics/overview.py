@@ -24,7 +24,6 @@ from shared.metrics.totals import by_slot
 from shared.metrics.trend import trend
 from shared.metrics.window import HOUR, LAST, Bucket, Window, boundaries
 from shared.queries import BuildFilter
-from shared.reading import plan_by_values, plan_for_any
 from shared.rows import Row
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -43,10 +42,10 @@ def overview(
 ) -> Row:
     """All figures over the builds that `wanted`'s scope and branches name; its other parts are not looked at.
 
-    A fixed number of statements, none of which reads more builds than those of the hours that the window cuts.
+    A fixed number of statements, none of which reads more builds than those of the hours that the window cuts. Each
+    goes by one way whatever it is asked for: to be read with `Planning.FOR_ANY_VALUES`.
     `has_slowdown` adds whether they became slower. Raises TooManyBuckets.
     """
-    plan_for_any(session)
     subject = subject_of(session, wanted)
     inner = () if cut is None else boundaries(frame, cut.bucket, cut.zone)[1:-1]
     span = periods(session, subject, frame, inner=inner)
@@ -78,8 +77,6 @@ def _slowdown(wanted: BuildFilter, frame: Window, compared: Compared) -> Row | N
 def _compared(session: Session, wanted: BuildFilter, span: Periods, compared: Compared, now: OpenBuilds) -> Row:
     """The window's figures with what incidents say, and how they changed."""
     subject, frame, before = span.subject, span.read_frame, span.before
-    # How many incidents are near decides the way to them.
-    plan_by_values(session)
     # Seconds add up, so both have to be as long; incidents are few, and no hour has to be whole for them.
     recovered = recoveries(session, subject, [frame] if before is None else [frame, frame.as_long_before])
     open_now = now.of_slots(1 if span.has_before else 0)

@@ -1,10 +1,11 @@
 """The one statement that figures are read by: cells, what is not yet added to them, and builds at cut hours."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from shared.metrics.cells import REASON_SQL, STATUS_SQL, BranchClass, CellScope
+from shared.metrics.cells import LENGTHS, REASON_SQL, STATUS_SQL, BranchClass, CellScope, Grain
 from shared.metrics.contributions import OF_CHANGES
 from shared.metrics.cover import Cover
 from shared.metrics.histogram import BIN_SQL
@@ -21,11 +22,9 @@ _SUMS = ("builds", "first_tries", "flaky", "timed", "waited", "duration_ms", "qu
 
 # Every cell is found by the primary key: by scope, id, grain and time, however many others there are.
 _CELLS = """
-    SELECT width_bucket(c.starts_at, (SELECT at FROM bounds)) AS slot, c.scope_id AS key, NULL::text AS branch,
-           c.status, c.cancel_reason, {sums}, {bins}
-    FROM unnest(CAST(:ids AS bigint[])) AS s(id)
-    CROSS JOIN unnest(CAST(:grains AS smallint[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
-        AS t(grain, starts_at, ends_at)
+    SELECT coalesce(t.slot, width_bucket(c.starts_at, (SELECT at FROM bounds))) AS slot, c.scope_id AS key,
+           NULL::text AS branch, c.status, c.cancel_reason, {sums}, {bins}
+    FROM unnest(CAST(:ids AS bigint[])) AS s(id) CROSS JOIN {spans}
     CROSS JOIN LATERAL (
         SELECT * FROM metric_cells m
         WHERE m.scope = {scope:d} AND m.scope_id = s.id AND m.grain = t.grain
@@ -33,34 +32,32 @@ _CELLS = """
         OFFSET 0
     ) c
 """
-_CELL_BINS = ", ".join(
-    f"CASE WHEN c.status IN ({VERDICT_CODES}) THEN c.{name} END AS {name}"
-    for name in ("duration_bins", "duration_counts", "queued_bins", "queued_counts")
-)
+_HISTOGRAMS = ("duration_bins", "duration_counts", "queued_bins", "queued_counts")
+_CELL_BINS = ", ".join(f"CASE WHEN c.status IN ({VERDICT_CODES}) THEN c.{name} END AS {name}" for name in _HISTOGRAMS)
 
 # What one build adds, in the form of `contributions`; its first attempt is looked up only where it is not the latest.
-# What was recorded since counts where cells do: builds that are read themselves show it already.
+# What was recorded since counts where cells do: builds that are read themselves show it already. A build that a cell
+# counts in another slot is taken away there, if a cell counts its pipeline at all.
 _ONE_BY_ONE = """
     raw AS MATERIALIZED (
         SELECT b.id, b.pipeline_id, b.branch, b.queued_at, b.status, b.cancel_reason, b.is_finished, b.attempt,
-               b.duration_seconds, b.queued_seconds
+               b.duration_seconds, b.queued_seconds, b.slot, b.sign
         FROM {builds} b
     ),
     single AS (
-        SELECT x.pipeline_id, x.branch, x.queued_at, x.status, x.cancel_reason, x.builds, x.first_tries, x.flaky,
-               x.duration_ms, x.queued_ms
-        FROM ({of_changes}) x
-        JOIN unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])) AS t(starts_at, ends_at) ON {within}
+        SELECT coalesce(t.slot, width_bucket(x.queued_at, (SELECT at FROM bounds))) AS slot, x.pipeline_id, x.branch,
+               x.status, x.cancel_reason, x.builds, x.first_tries, x.flaky, x.duration_ms, x.queued_ms
+        FROM ({of_changes}) x JOIN {spans} ON {within}
         WHERE true {changes}
         UNION ALL
-        SELECT b.pipeline_id, b.branch, b.queued_at, b.status, b.cancel_reason, 1, (b.attempt = 1)::int, 0,
+        SELECT b.slot, b.pipeline_id, b.branch, b.status, b.cancel_reason, b.sign, b.sign * (b.attempt = 1)::int, 0,
                round(b.duration_seconds * 1000)::bigint, round(b.queued_seconds * 1000)::bigint
         FROM raw b WHERE b.is_finished
         UNION ALL
-        SELECT b.pipeline_id, b.branch, b.queued_at, a.status, a.cancel_reason, 0, 1, 0, NULL, NULL
+        SELECT b.slot, b.pipeline_id, b.branch, a.status, a.cancel_reason, 0, b.sign, 0, NULL, NULL
         FROM raw b JOIN attempts a ON a.build_id = b.id AND a.number = 1 WHERE b.attempt > 1 AND a.is_finished
         UNION ALL
-        SELECT b.pipeline_id, b.branch, b.queued_at, 'succeeded', NULL, 0, 0, 1, NULL, NULL FROM {flakes} b
+        SELECT b.slot, b.pipeline_id, b.branch, 'succeeded', NULL, 0, 0, b.sign, NULL, NULL FROM {flakes} b
     )
 """
 
@@ -80,16 +77,27 @@ _NO_BINS = """
     NULL::smallint[] AS queued_bins, NULL::int[] AS queued_counts
 """
 
-_SPANS = "unnest(CAST(:raw_starts AS timestamptz[]), CAST(:raw_ends AS timestamptz[])) AS t(starts_at, ends_at)"
+_CELL_SPANS = """
+    unnest(CAST(:grains AS smallint[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]),
+           CAST(:slots AS int[])) AS t(grain, starts_at, ends_at, slot)
+"""
+_RAW_SPANS = """
+    unnest(CAST(:raw_starts AS timestamptz[]), CAST(:raw_ends AS timestamptz[]), CAST(:raw_slots AS int[]))
+        AS t(starts_at, ends_at, counted_in)
+"""
+_UNCOUNTED = "SELECT pipeline_id FROM metric_members WHERE NOT is_counted"
 _WITHIN = "x.queued_at >= t.starts_at AND x.queued_at < t.ends_at"
 
 
-# Without histograms rows with the same key are added up where they are: of many pipelines there are many.
+# Rows with the same key are added up where they are: of a long window, or of many pipelines, there are many.
 _ADDED_UP = f"""
     SELECT slot, key, branch, status, cancel_reason, {", ".join(f"sum({name})::bigint AS {name}" for name in _SUMS)},
-           {_NO_BINS}
+           {{bins}}
     FROM ({{found}}) f GROUP BY 1, 2, 3, 4, 5
 """
+# Histograms are put end to end as they are sent, each without the 20 bytes that say it is an array: the database would
+# take several times as long to merge them, and the driver to read them number by number.
+_END_TO_END = ", ".join(f"string_agg(substr(array_send({name}), 21), '') AS {name}" for name in _HISTOGRAMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +112,15 @@ WHOLE = Detail()
 
 
 def read(session: Session, subject: Subject, cover: Cover, detail: Detail = WHOLE) -> list[Row]:
-    """Rows of `slot, key, branch, status, cancel_reason` (codes), sums and histograms; several may bear the same key.
+    """Rows of `slot, key, branch, status, cancel_reason` (codes), sums and histograms.
 
     The cover names quarters only where the subject's scope has them. `slot` counts from 1, along the cover's bounds;
-    `key` is the id in the subject's scope, NULL where a pipeline has none. Histograms are pairs of arrays: bins, in any
-    order, and how many builds lie in each (negative: so many less), of builds with a verdict.
+    `key` is the id in the subject's scope, NULL where a pipeline has none. Histograms are pairs: bins, in any order and
+    some of them several times, and how many builds lie in each (negative: so many less), of builds with a verdict; as
+    bytes that `totals.Part` reads.
     """
-    statement = statement_of(subject, detail)
-    if not detail.has_bins:
-        statement = _ADDED_UP.format(found=statement)
+    bins = _END_TO_END if detail.has_bins else _NO_BINS
+    statement = _ADDED_UP.format(found=statement_of(subject, detail), bins=bins)
     return rows(session, statement, parameters_for(subject, cover), is_binary=True)
 
 
@@ -122,15 +130,24 @@ def _found(table: str, subject: Subject) -> str:
     where = " AND ".join([f"{_WITHIN} {seek.condition}", *narrowed(subject, "x", seek)])
     # OFFSET 0 keeps the inner query as it is: once for each span, by an index, whatever the statistics say.
     return f"""(
-        SELECT y.* FROM {seek.each} CROSS JOIN {_SPANS}
+        SELECT y.*, p.slot, p.sign FROM {seek.each} CROSS JOIN {_RAW_SPANS}
         CROSS JOIN LATERAL (SELECT * FROM {table} x WHERE {where} OFFSET 0) y
+        CROSS JOIN LATERAL (VALUES
+            (width_bucket(y.queued_at, (SELECT at FROM bounds)), 1),
+            (CASE WHEN y.pipeline_id NOT IN ({_UNCOUNTED}) THEN t.counted_in END, -1)
+        ) AS p(slot, sign)
+        WHERE p.slot BETWEEN 1 AND (SELECT cardinality(at) - 1 FROM bounds)
     )"""
 
 
 def statement_of(subject: Subject, detail: Detail) -> str:
-    """The statement that finds the rows of `read`, with parameters that `parameters_for` has."""
+    """The statement that finds what `read` adds up, with parameters that `parameters_for` has.
+
+    Histograms are pairs of arrays; several rows may bear the same key.
+    """
     single = _ONE_BY_ONE.format(
         of_changes=OF_CHANGES,
+        spans=_CELL_SPANS,
         within=_WITHIN,
         changes="".join(f" AND {condition}" for condition in narrowed(subject, "x")),
         builds=_found("builds", subject),
@@ -139,6 +156,7 @@ def statement_of(subject: Subject, detail: Detail) -> str:
     cells = _CELLS.format(
         sums=", ".join(f"c.{name}" for name in _SUMS),
         bins=_CELL_BINS if detail.has_bins else _NO_BINS,
+        spans=_CELL_SPANS,
         scope=subject.scope,
         branch=f"AND m.branch_class = {BranchClass.DEFAULT:d}" if subject.branch else "",
     )
@@ -147,7 +165,7 @@ def statement_of(subject: Subject, detail: Detail) -> str:
         WITH bounds AS (SELECT CAST(:bounds AS timestamptz[]) AS at), {single}
         {cells}
         UNION ALL
-        SELECT width_bucket(c.queued_at, (SELECT at FROM bounds)), {key},
+        SELECT c.slot, {key},
                {"c.branch" if detail.has_branches else "NULL::text"},
                {STATUS_SQL.format(status="c.status")}, {REASON_SQL.format(reason="c.cancel_reason")},
                {_SINGLE_SUMS}, {_SINGLE_BINS if detail.has_bins else _NO_BINS}
@@ -158,12 +176,19 @@ def statement_of(subject: Subject, detail: Detail) -> str:
 
 def parameters_for(subject: Subject, cover: Cover) -> dict[str, object]:
     """What the statement is to be executed with."""
+    length = LENGTHS[Grain.HOUR]
+    cells: list[tuple[Grain, datetime, datetime, int | None]] = [(*cell, None) for cell in cover.cells]
+    cells += [(Grain.HOUR, hour.starts_at, hour.starts_at + length, hour.slot) for hour in cover.cut_hours]
+    raw: list[tuple[datetime, datetime, int | None]] = [(*span, None) for span in cover.raw]
+    raw += [(*span, hour.slot) for hour in cover.cut_hours for span in hour.rest]
     return parameters_of(subject) | {
         "bounds": list(cover.bounds),
         "ids": list(subject.ids),
-        "grains": [int(grain) for grain, _, _ in cover.cells],
-        "starts": [start for _, start, _ in cover.cells],
-        "ends": [end for _, _, end in cover.cells],
-        "raw_starts": [start for start, _ in cover.raw],
-        "raw_ends": [end for _, end in cover.raw],
+        "grains": [int(grain) for grain, *_ in cells],
+        "starts": [start for _, start, _, _ in cells],
+        "ends": [end for _, _, end, _ in cells],
+        "slots": [slot for *_, slot in cells],
+        "raw_starts": [start for start, _, _ in raw],
+        "raw_ends": [end for _, end, _ in raw],
+        "raw_slots": [slot for *_, slot in raw],
     }

@@ -1,8 +1,10 @@
 """What rows of cells add up to: counts by status and reason, sums, and histograms."""
 
+import sys
+from array import array
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias, TypeVar, cast
+from typing import Literal, TypeAlias, TypeVar, cast
 
 from shared.metrics.cells import REASON_CODE, STATUS_CODE
 from shared.metrics.histogram import percentile
@@ -24,19 +26,19 @@ Histogram: TypeAlias = dict[int, int]
 """How many values lie in each bin of `shared.metrics.histogram`."""
 
 Part: TypeAlias = tuple[Sequence[int], Sequence[int]]
-"""Bins, in any order, and how many values lie in each; or how many less."""
-
-_BINS = 1200
-"""More than the longest number of milliseconds that a database holds needs."""
+"""Bins, in any order and some of them several times, and how many values lie in each; or how many less."""
 
 
 @dataclass(slots=True)
 class Spread:
-    """How long builds with a verdict took, or waited: exactly on average, within 2 % at a percentile."""
+    """How long builds took, or waited: exactly on average, within 2 % at a percentile."""
 
     builds: int = 0
     milliseconds: int = 0
     parts: list[Part] = field(default_factory=list)
+    """What is not merged yet."""
+    merged: list[int] = field(default_factory=list)
+    """The rest, as `by_bin` has it."""
 
     @property
     def average(self) -> float | None:
@@ -45,28 +47,34 @@ class Spread:
 
     @property
     def histogram(self) -> Histogram:
-        """All parts merged; from then on kept as one."""
+        """All that was added, with bins in order."""
+        return {bin_: count for bin_, count in enumerate(self.by_bin) if count > 0}
+
+    @property
+    def by_bin(self) -> list[int]:
+        """How many values lie in each bin, from 0 on."""
         # A list takes half as long as a dict, and most of the time of an answer goes here.
-        merged = [0] * _BINS
+        merged = self.merged
         for bins, counts in self.parts:
+            merged += [0] * (max(bins) + 1 - len(merged))
             for bin_, count in zip(bins, counts, strict=True):
                 merged[bin_] += count
-        found = {bin_: count for bin_, count in enumerate(merged) if count > 0}
-        self.parts = [(list(found), list(found.values()))]
-        return found
+        self.parts = []
+        return merged
 
-    def add(self, builds: int, milliseconds: int, bins: list[int] | None, counts: list[int] | None) -> None:
+    def add(self, builds: int, milliseconds: int, part: Part | None) -> None:
         """Add a row's."""
         self.builds += builds
         self.milliseconds += milliseconds
-        if bins and counts:
-            self.parts.append((bins, counts))
+        if part is not None:
+            self.parts.append(part)
 
     def take(self, other: "Spread") -> None:
         """Add what another one holds."""
         self.builds += other.builds
         self.milliseconds += other.milliseconds
-        self.parts += other.parts
+        if theirs := other.by_bin:
+            self.parts.append((range(len(theirs)), theirs[:]))
 
 
 @dataclass(slots=True)
@@ -77,9 +85,17 @@ class Totals:
     cancelled: dict[CancelReason | None, int] = field(default_factory=_NO_REASON.copy)
     first_tries: dict[Status, int] = field(default_factory=_NO_STATUS.copy)
     flaky: int = 0
-    duration: Spread = field(default_factory=Spread)
     queued: Spread = field(default_factory=Spread)
     succeeded: Spread = field(default_factory=Spread)
+    failed: Spread = field(default_factory=Spread)
+
+    @property
+    def duration(self) -> Spread:
+        """How long those with a verdict took: the succeeded and the failed."""
+        spread = Spread()
+        spread.take(self.succeeded)
+        spread.take(self.failed)
+        return spread
 
     @property
     def builds(self) -> int:
@@ -103,18 +119,10 @@ class Totals:
         if status is Status.CANCELLED:
             self.cancelled[_REASON[cast("int", row["cancel_reason"])]] += builds
         if code in _VERDICTS:
-            self._add_verdicts(row, is_success=code == _SUCCEEDED)
-
-    def _add_verdicts(self, row: Row, *, is_success: bool) -> None:
-        timed, milliseconds = cast("int", row["timed"]), cast("int", row["duration_ms"])
-        bins = cast("list[int] | None", row["duration_bins"])
-        counts = cast("list[int] | None", row["duration_counts"])
-        waits = cast("list[int] | None", row["queued_bins"]), cast("list[int] | None", row["queued_counts"])
-        self.flaky += cast("int", row["flaky"])
-        self.duration.add(timed, milliseconds, bins, counts)
-        self.queued.add(cast("int", row["waited"]), cast("int", row["queued_ms"]), *waits)
-        if is_success:
-            self.succeeded.add(timed, milliseconds, bins, counts)
+            self.flaky += cast("int", row["flaky"])
+            took = self.succeeded if code == _SUCCEEDED else self.failed
+            took.add(cast("int", row["timed"]), cast("int", row["duration_ms"]), _part(row, "duration"))
+            self.queued.add(cast("int", row["waited"]), cast("int", row["queued_ms"]), _part(row, "queued"))
 
     def take(self, other: "Totals") -> None:
         """Add what another one holds."""
@@ -124,9 +132,25 @@ class Totals:
         for reason, count in other.cancelled.items():
             self.cancelled[reason] += count
         self.flaky += other.flaky
-        self.duration.take(other.duration)
         self.queued.take(other.queued)
         self.succeeded.take(other.succeeded)
+        self.failed.take(other.failed)
+
+
+def _part(row: Row, what: str) -> Part | None:
+    """A row's histogram of durations or waits, as the database sends an array's numbers: each after its length.
+
+    The length of one has four bytes; a bin has two, a count four.
+    """
+    bins, counts = cast("bytes | None", row[f"{what}_bins"]), cast("bytes | None", row[f"{what}_counts"])
+    return None if bins is None or counts is None else (_numbers("h", bins)[2::3], _numbers("i", counts)[1::2])
+
+
+def _numbers(kind: Literal["h", "i"], sent: bytes) -> "array[int]":
+    numbers = array(kind, sent)
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return numbers
 
 
 def seconds_at(histogram: Histogram, percents: Sequence[float]) -> list[float | None]:

@@ -1,8 +1,8 @@
 """Whether the kept figures are right: counted anew from attempts, by other statements than those that keep them.
 
-A pipeline's hours are compared with its attempts, its days with its hours, all time with its days; then every other
-scope's hours with the pipelines' hours, its quarters of days with its hours, and so on up. All is read from one
-snapshot, after what was recorded is added.
+A pipeline's hours are compared with its attempts, its days with its hours, its weeks with its days, and so on up to
+all time; then every other scope's hours with the pipelines' hours, its quarters of days with its hours, and so on up.
+All is read from one snapshot, after what was recorded is added.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.metrics import members
-from shared.metrics.cells import CellScope, Grain, grains_of
+from shared.metrics.cells import CellScope, Grain, first_hour_sql, grains_of
 from shared.metrics.fold import fold_once
 from shared.metrics.rebuild import Progress, slices
 from shared.metrics.verify_sql import (
@@ -73,9 +73,11 @@ _OWNERS = {
 _STARTS_AT = HOUR.format("c.starts_at")
 
 _SUMMED_FROM = {
-    Grain.QUARTER: (Grain.HOUR, f"{_STARTS_AT} / 6 * 6"),
-    Grain.DAY: (Grain.HOUR, f"{_STARTS_AT} / 24 * 24"),
-    Grain.EVER: (Grain.DAY, "0"),
+    Grain.QUARTER: Grain.HOUR,
+    Grain.DAY: Grain.HOUR,
+    Grain.WEEK: Grain.DAY,
+    Grain.EIGHT_WEEKS: Grain.WEEK,
+    Grain.EVER: Grain.EIGHT_WEEKS,
 }
 
 
@@ -136,11 +138,11 @@ def _verify_sums(session: Session, found: Verification, progress: Progress) -> N
 def _compare_grains(
     session: Session, found: Verification, scope: CellScope, ids: Sequence[int], *, which: str = "true"
 ) -> None:
-    for grain in sorted(_SUMMED_FROM.keys() & grains_of(scope)):
-        below, hour = _SUMMED_FROM[grain]
-        counted = _cells(scope, below, hour=hour, which=which)
-        kept = _cells(scope, grain, which=which)
-        _compare(session, found, scope, grain, kept=kept, counted=counted, ids=ids)
+    for grain, below in _SUMMED_FROM.items():
+        if grain in grains_of(scope):
+            counted = _cells(scope, below, hour=first_hour_sql(grain, _STARTS_AT), which=which)
+            kept = _cells(scope, grain, which=which)
+            _compare(session, found, scope, grain, kept=kept, counted=counted, ids=ids)
 
 
 def _cells(

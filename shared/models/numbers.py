@@ -47,11 +47,12 @@ this status. Durations go with `builds`. A row of zeros says only that an attemp
 class MetricCell(Base):
     """What the finished builds of one scope, branch class and span of time add up to, by status.
 
-    The span, `grain`, is an hour, a quarter of a day (of the wide scopes only), a day, or all time. The codes are
-    `shared.metrics.cells`' enums; `status` is its rank. `builds` counts builds whose latest attempt ended so,
-    `first_tries` those whose first attempt did, `flaky` those that passed right after a failure of the same commit
-    (with the succeeded). `timed` and `waited` count those whose duration, whose wait in the queue is known. Histograms
-    are pairs of arrays: bins (`shared.metrics.histogram`), ascending, and how many lie in each; NULL when empty.
+    The span, `grain`, is an hour, a quarter of a day (of the wide scopes only), a day, a week, eight weeks, or all
+    time. The codes are `shared.metrics.cells`' enums; `status` is its rank. `builds` counts builds whose latest attempt
+    ended so, `first_tries` those whose first attempt did, `flaky` those that passed right after a failure of the same
+    commit (with the succeeded). `timed` and `waited` count those whose duration, whose wait in the queue is known.
+    Histograms are pairs of arrays: bins (`shared.metrics.histogram`), ascending, and how many lie in each; NULL when
+    empty.
     """
 
     __tablename__ = "metric_cells"
@@ -122,14 +123,12 @@ class BuildSearch(Base):
     """The words of a build: pipeline, repository, branch, commit, author, message.
 
     Each word bears the eight hours in which the build was queued in front (`shared.search`), so that a search walks
-    from the newest builds on and never gathers a common word's every build. Without GIN's list of pending words: every
-    step of that walk would read the whole list first.
+    from the newest builds on and never gathers a common word's every build. Every step of that walk reads GIN's list of
+    pending words first, so whoever writes words sorts them in before the commit (`shared.recorder_words`).
     """
 
     __tablename__ = "build_search"
-    __table_args__ = (
-        Index("ix_build_search_words", "words", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
-    )
+    __table_args__ = (Index("ix_build_search_words", "words", postgresql_using="gin"),)
 
     build_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     queued_at: Mapped[datetime]

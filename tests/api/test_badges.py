@@ -138,9 +138,9 @@ def test_of_a_busy_pipelines_other_branch_it_is_said_since_when_it_was_counted(
     world.record(a_build(queued_at=NOON - minutes(60 * 24 * 90)))
     world.run(
         "INSERT INTO builds (pipeline_id, project_id, external_id, attempt, status, raw_status, is_finished,"
-        " pipeline_name, branch, queued_at, merge_key) "
+        " pipeline_name, branch, queued_at) "
         "SELECT 1, 1, 'x' || n, 1, 'failed', 'x', true, 'ci', CASE WHEN n % 2 = 0 THEN 'next' ELSE 'a' END,"
-        " now() - n * interval '1 minute', '{}' FROM generate_series(1, :count) n",
+        " now() - n * interval '1 minute' FROM generate_series(1, :count) n",
         count=MOST_LOOKED_AT + 100,
     )
     since = world.ask("SELECT now() - :count * interval '1 minute'", count=MOST_LOOKED_AT).strftime("%Y-%m-%d")

@@ -318,7 +318,7 @@ def test_a_list_of_builds_names_the_stale_sources_it_depends_on(world: World, cl
 
 STATEMENTS = {
     "/api/builds?limit=200": 3,
-    "/api/builds?limit=200&repository=acme/web&status=succeeded&q=login": 5,
+    "/api/builds?limit=200&repository=acme/web&status=succeeded&q=login": 6,
     "/api/builds/1": 7,
     "/api/builds/1/jobs": 4,
     "/api/builds/1/events": 4,
@@ -329,10 +329,10 @@ STATEMENTS = {
     "/api/branches": 3,
     "/api/sources": 3,
     "/api/errors": 3,
-    "/api/metrics/overview": 10,
-    "/api/metrics/overview?repository=acme/web": 12,
-    "/api/metrics": 14,
-    "/api/metrics/pipeline/1": 13,
+    "/api/metrics/overview": 8,
+    "/api/metrics/overview?repository=acme/web": 10,
+    "/api/metrics": 12,
+    "/api/metrics/pipeline/1": 11,
     "/livez": 0,
     "/readyz": 5,
     "/metrics": 16,

@@ -310,9 +310,9 @@ def long(world: World) -> World:
     world.record(a_build())
     world.run("""
         INSERT INTO builds (pipeline_id, project_id, external_id, attempt, status, raw_status, is_finished,
-                            pipeline_name, commit_message, queued_at, merge_key)
+                            pipeline_name, commit_message, queued_at)
         SELECT 1, 1, 'x' || n, 1, 'failed', 'failed', true, 'ci', repeat(md5(n::text), 30),
-               now() - n * interval '1 second', '{1,1,1}'
+               now() - n * interval '1 second'
         FROM generate_series(1, 30000) n
     """)
     return world

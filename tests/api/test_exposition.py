@@ -256,8 +256,8 @@ def test_the_default_branch_is_found_behind_any_number_of_other_builds_without_r
     fold(world.engine)
     world.run(
         "INSERT INTO builds (pipeline_id, project_id, external_id, attempt, status, raw_status, is_finished,"
-        " pipeline_name, branch, queued_at, merge_key) "
-        "SELECT 1, 1, 'pr' || n, 1, 'succeeded', 'x', true, 'ci', 'feature', :since + n * interval '1 minute', '{}' "
+        " pipeline_name, branch, queued_at) "
+        "SELECT 1, 1, 'pr' || n, 1, 'succeeded', 'x', true, 'ci', 'feature', :since + n * interval '1 minute' "
         "FROM generate_series(1, 20000) n",
         since=long_ago,
     )

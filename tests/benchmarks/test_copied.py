@@ -14,6 +14,7 @@ from benchmarks.dataset_live import observation
 from benchmarks.datasets import DataSet
 from shared.database import libpq_url
 from shared.recorder import record
+from shared.recorder_words import SORT_IN
 from shared.status import Status
 from tests.conftest import Databases
 
@@ -48,6 +49,7 @@ def test_new_builds_are_copied_with_all_that_was_written_of_them(database: Engin
     for table in BY:
         assert rows(target, table) == rows(source, table), table
     assert len(rows(target, "commits")) == 2 * PAGE
+    assert words_to_sort_in(target) == 0
     assert len(rows(target, "metric_changes")) == 0
 
 
@@ -86,3 +88,10 @@ def write(database: Engine, status: Status, now: datetime) -> None:
 def rows(url: str, table: str) -> list[tuple[object, ...]]:
     with psycopg.connect(libpq_url(url)) as connection:
         return sorted(connection.execute(f"SELECT t::text FROM {table} t".encode()).fetchall())
+
+
+def words_to_sort_in(url: str) -> int:
+    """Pages of words that searches would have to go through one by one."""
+    with psycopg.connect(libpq_url(url)) as connection:
+        (pages,) = connection.execute(SORT_IN.text.encode()).fetchone() or (None,)
+    return int(str(pages))

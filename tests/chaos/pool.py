@@ -15,7 +15,7 @@ from tests.chaos import faults, processes
 from tests.chaos.drill import DRILLS
 from tests.chaos.run import Verdict, run
 from tests.chaos.variants import Variant
-from tests.conftest import Databases
+from tests.conftest import Databases, trust_the_power
 
 __all__ = ["Task", "faults", "is_killed", "running", "verdict_of"]
 
@@ -95,4 +95,5 @@ def _postgres() -> Iterator[str]:
         with Server(home):
             (home / LOCAL_SETTINGS).write_text(f"max_connections = {MOST_CONNECTIONS}\n")
         with Server(home) as server:
+            trust_the_power(server.url)
             yield server.url

@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 import migrations
 from alerts.plan import catch_up
 from shared.database import libpq_url, make_engine
+from shared.metrics.cells import Grain
+from shared.metrics.fold import fold_once
 from shared.metrics.members import counting
 from shared.recorder import record
 from tests.alerts.history import History, rules
@@ -85,6 +87,34 @@ def test_pipelines_on_record_at_the_upgrade_wait_to_be_counted_and_new_ones_do_n
         )
         assert [tuple(row) for row in members] == [(1, 1, "main", False)]
         assert counting(session) == 1
+
+
+def test_weeks_are_added_up_from_the_days_that_are_there(empty: Engine) -> None:
+    migrations.upgrade(empty)
+    with Session(empty) as session, session.begin():
+        session.execute(text("INSERT INTO instances (name, provider, base_url) VALUES ('i', 'github', 'x')"))
+        for number in range(80):
+            status = ("succeeded", "failed", "cancelled")[number % 3]
+            queued_at = NOON + minutes(60 * 24 * number)
+            took = None if number % 4 == 0 else queued_at + minutes(1 + number % 5)
+            seen = a_build(status, external_id=str(number), queued_at=queued_at, finished_at=took, queued_seconds=3.0)
+            record(session, [seen], instance_id=1, source_id=None, is_backfill=False)
+        fold_once(session)
+    kept = cells_by_grain(empty)
+    migrations.downgrade(empty, "0007")
+    without_weeks = cells_by_grain(empty)
+
+    migrations.upgrade(empty)
+
+    assert sorted(without_weeks) == [Grain.HOUR, Grain.DAY, Grain.EVER, Grain.QUARTER]
+    assert len(kept[Grain.DAY]) > len(kept[Grain.WEEK]) > len(kept[Grain.EIGHT_WEEKS])
+    assert cells_by_grain(empty) == kept
+
+
+def cells_by_grain(engine: Engine) -> dict[int, list[str]]:
+    with engine.connect() as connection:
+        statement = text("SELECT grain, array_agg(c::text ORDER BY c::text) FROM metric_cells c GROUP BY grain")
+        return {grain: list(cells) for grain, cells in connection.execute(statement)}
 
 
 def a_broken_branch_before_incidents(engine: Engine) -> History:

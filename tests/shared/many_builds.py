@@ -31,7 +31,7 @@ _CATALOG = f"""
 _BUILDS = f"""
     INSERT INTO builds (pipeline_id, project_id, external_id, attempt, status, raw_status, is_finished, cancel_reason,
                         pipeline_name, branch, commit_sha, commit_message, author, event, queued_at, duration_seconds,
-                        queued_seconds, merge_key)
+                        queued_seconds)
     SELECT 1 + CASE WHEN n % 2 = 0 THEN 0 ELSE n % {PIPELINES} END, 1, n::text, 1 + (n % 50 = 7)::int, status,
            status, status <> 'running', CASE n % 40 WHEN 3 THEN 'person' WHEN 23 THEN 'superseded' END,
            'pipeline ' || n % {PIPELINES}, CASE WHEN n % 1000 = 500 THEN NULL WHEN n % 3 > 0 THEN 'main'
@@ -42,13 +42,13 @@ _BUILDS = f"""
            CASE WHEN n < 40 THEN 'eve' ELSE 'author-' || n % 8 END,
            CASE WHEN n % 5000 = 77 THEN 'release' ELSE 'push' END,
            CAST(:start AS timestamptz) + n / 2 * 2 * interval '30 seconds',
-           CASE WHEN n % 6 > 0 THEN 60 END, CASE WHEN n % 500 > 0 THEN 5 END, ARRAY[0::bigint]
+           CASE WHEN n % 6 > 0 THEN 60 END, CASE WHEN n % 500 > 0 THEN 5 END
     FROM (SELECT n, CASE WHEN n % 3 = 0 AND n % 900 = 9 THEN 'timed_out' WHEN n > {COUNT - 30} AND n % 3 = 1
                          THEN 'running' WHEN n % 20 = 3 THEN 'cancelled' WHEN n % 7 = 1 THEN 'failed'
                          ELSE 'succeeded' END AS status
           FROM generate_series(0, {COUNT - 1}) n) n ORDER BY n;
     INSERT INTO attempts (build_id, number, status, raw_status, is_finished, merge_key)
-    SELECT id, 1, CASE WHEN attempt = 2 THEN 'failed' ELSE status END, status, true, merge_key FROM builds;
+    SELECT id, 1, CASE WHEN attempt = 2 THEN 'failed' ELSE status END, status, true, ARRAY[0::bigint] FROM builds;
     INSERT INTO flakes (build_id, pipeline_id, branch, commit_sha, queued_at, passed_attempt, failed_build_id,
                         failed_attempt)
     SELECT id, pipeline_id, branch, commit_sha, queued_at, 2, id, 1 FROM builds

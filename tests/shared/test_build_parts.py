@@ -10,8 +10,8 @@ MANY = 20_000
 
 _BUILDS = """
     INSERT INTO builds (pipeline_id, project_id, external_id, attempt, status, raw_status, is_finished, pipeline_name,
-                        queued_at, merge_key, metadata)
-    SELECT 1, 1, n, 1, 'succeeded', 'success', true, 'ci', now() + make_interval(secs => n), '{1}',
+                        queued_at, metadata)
+    SELECT 1, 1, n, 1, 'succeeded', 'success', true, 'ci', now() + make_interval(secs => n),
            CASE WHEN n % 10 = 1 THEN jsonb_build_object('parent', jsonb_build_object(
                'pipeline_external_id', '1/10', 'external_id', CAST(n / 100 * 100 AS text))) END
     FROM generate_series(0, :many - 1) n

@@ -133,3 +133,13 @@ def test_a_transaction_writes_its_events_in_a_row(session: Session, count: int) 
     real_append(session, transitions(count))
 
     assert list(session.scalars(text("SELECT pos FROM events ORDER BY pos"))) == list(range(1, 2 * count + 1))
+
+
+@pytest.mark.parametrize(("kind", "index"), [("build", "ix_events_build"), ("incident", "ix_events_others")])
+def test_the_events_of_one_subject_are_found_by_an_index(session: Session, kind: str, index: str) -> None:
+    session.execute(text("SET LOCAL enable_seqscan = off"))
+    asked = f"SELECT pos FROM events WHERE subject_kind = '{kind}' AND subject_id = 1 AND pos > 0 ORDER BY pos LIMIT 9"
+    plan = "\n".join(session.scalars(text(f"EXPLAIN {asked}")))
+
+    assert index in plan
+    assert "Sort" not in plan

@@ -55,7 +55,7 @@ def histories(draw: st.DrawFn) -> tuple[list[Observation], list[list[Observation
 
 STATE = {
     "builds": """external_id, attempt, status, raw_status, is_finished, is_unstable, started_at, finished_at,
-                 duration_seconds, queued_seconds, branch, author, queued_at, merge_key""",
+                 duration_seconds, queued_seconds, branch, author, queued_at""",
     "attempts": """(SELECT external_id FROM builds WHERE id = build_id), number, status, raw_status, is_finished,
                    is_unstable, started_at, finished_at, duration_seconds, queued_seconds, has_jobs, merge_key""",
     "jobs": """(SELECT external_id FROM builds WHERE id = build_id), attempt, external_id, status, merge_key""",

@@ -14,7 +14,7 @@ from shared.models import Instance, Source
 from shared.observation import Observation
 from shared.queries import BuildFilter, build_objects, list_builds
 from shared.recorder import record
-from shared.rows import Row, as_int
+from shared.rows import Row, as_int, rows
 from shared.scope import Scope
 from shared.status import Status
 from tests.api.serving import statements
@@ -177,6 +177,18 @@ def test_builds_that_arrive_between_pages_neither_repeat_nor_hide_one(session: S
     assert {row["id"] for row in before} <= set(seen)
 
 
+def test_pages_of_any_usual_length_are_planned_once(database: Engine) -> None:
+    with Session(database) as session, session.begin():
+        fill(session)
+
+    with Session(database) as session:
+        for limit in range(40, 62):
+            list_builds(session, BuildFilter(), limit=limit)
+        kept = rows(session, "SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%stale_since%'")
+
+    assert len(kept) == 1
+
+
 @pytest.mark.parametrize("limit", [1, 50])
 def test_a_list_costs_the_same_statements_however_long(database: Engine, limit: int) -> None:
     with Session(database) as session, session.begin():
@@ -195,7 +207,7 @@ def test_a_list_costs_the_same_statements_however_long(database: Engine, limit: 
             list_builds(session, wanted, limit=limit)
 
     assert {name: len(found) for name, found in sent.items()} == {
-        "plain": 1, "scope": 2, "one": 1, "two": 2, "words": 1
+        "plain": 1, "scope": 2, "one": 1, "two": 3, "words": 2
     }  # fmt: skip
 
 

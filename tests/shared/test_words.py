@@ -106,6 +106,13 @@ def test_the_same_again_or_a_later_state_writes_no_words(shelf: Shelf) -> None:
     assert (after - before, shelf.written() - after) == (1, 0)
 
 
+def test_no_search_has_to_go_through_words_that_the_index_has_not_sorted_in(shelf: Shelf) -> None:
+    shelf.see(a_build(), a_build(external_id="101", commit_message="Speed up"))
+
+    assert shelf.session.scalar(text("SELECT gin_clean_pending_list('ix_build_search_words')")) == 0
+    assert shelf.find("speed") == ["101"]
+
+
 def test_a_build_that_was_a_queue_item_keeps_its_words(shelf: Shelf) -> None:
     shelf.see(a_build("queued", external_id="queue/7", commit_message=None))
     shelf.see(a_build("running", external_id="job/1@1", formerly="queue/7", commit_message="Speed up"))

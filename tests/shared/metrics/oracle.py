@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from math import ceil, log
 from typing import Any
@@ -118,11 +118,20 @@ def _cells(found: dict[Key, Sums], build: Any, status: str, reason: str | None) 
     queued_at: datetime = build.queued_at.astimezone(UTC)
     hour = queued_at.replace(minute=0, second=0, microsecond=0)
     quarter = hour.replace(hour=hour.hour // 6 * 6)
-    beginnings = (hour.isoformat(), hour.replace(hour=0).isoformat(), EVER, quarter.isoformat())
+    monday = hour.date() - timedelta(days=hour.weekday())
+    eighth_monday = date.fromordinal((monday.toordinal() - 1) // 56 * 56 + 1)
+    beginnings = (
+        hour.isoformat(),
+        hour.replace(hour=0).isoformat(),
+        EVER,
+        quarter.isoformat(),
+        datetime.combine(monday, time(), UTC).isoformat(),
+        datetime.combine(eighth_monday, time(), UTC).isoformat(),
+    )
     scopes = (0, build.instance_id, build.project, build.repository_id, build.pipeline_id)
     for scope, scope_id in enumerate(scopes):
         for grain, starts_at in enumerate(beginnings):
-            if scope_id is not None and (grain < QUARTER or scope < REPOSITORY):
+            if scope_id is not None and (grain != QUARTER or scope < REPOSITORY):
                 place = (branch_class, STATUS.index(status), REASON.index(reason))
                 yield found[scope, scope_id, grain, starts_at, *place]
 

@@ -36,9 +36,9 @@ def copied(session: Session, queued_at: str, branch: str, times: str, where: str
     session.execute(
         text(f"""
             INSERT INTO builds (pipeline_id, project_id, external_id, attempt, status, raw_status, is_finished,
-                                pipeline_name, branch, queued_at, merge_key)
+                                pipeline_name, branch, queued_at)
             SELECT b.pipeline_id, b.project_id, '{next(NEXT)}-' || n, 1, 'succeeded', 'success', true,
-                   b.pipeline_name, '{branch}', {queued_at}, b.merge_key
+                   b.pipeline_name, '{branch}', {queued_at}
             FROM (SELECT * FROM builds WHERE external_id = 'first') b CROSS JOIN {times} WHERE {where}
         """)
     )
@@ -150,9 +150,9 @@ def test_the_newest_build_is_found_in_many_quiet_pipelines_behind_a_busy_one(
     session.execute(
         text("""
             INSERT INTO builds (pipeline_id, project_id, external_id, attempt, status, raw_status, is_finished,
-                                pipeline_name, branch, queued_at, merge_key)
+                                pipeline_name, branch, queued_at)
             SELECT b.pipeline_id, b.project_id, 'busy' || n, 1, 'succeeded', 'success', true, b.pipeline_name,
-                   b.branch, b.queued_at - n * interval '1 minute', b.merge_key
+                   b.branch, b.queued_at - n * interval '1 minute'
             FROM builds b CROSS JOIN generate_series(1, 7000) n WHERE external_id = 'busy'
         """)
     )

@@ -23,6 +23,9 @@ WINDOWS = {
     "whole quarters": (datetime(2026, 11, 10, 6, tzinfo=UTC), datetime(2026, 11, 12, 18, tzinfo=UTC)),
     "quarters cut at full hours": (datetime(2026, 11, 8, 5, tzinfo=UTC), datetime(2026, 11, 12, 19, tzinfo=UTC)),
     "quarters cut within hours": (datetime(2026, 11, 8, 5, 59, tzinfo=UTC), datetime(2026, 11, 12, 12, 1, tzinfo=UTC)),
+    "a whole week": (datetime(2026, 11, 9, tzinfo=UTC), datetime(2026, 11, 16, tzinfo=UTC)),
+    "eight whole weeks": (datetime(2026, 11, 9, tzinfo=UTC), datetime(2027, 1, 4, tzinfo=UTC)),
+    "weeks cut within hours": (datetime(2026, 11, 1, 20, 30, tzinfo=UTC), datetime(2026, 11, 23, 1, 10, tzinfo=UTC)),
     "hours and days cut": (datetime(2026, 11, 3, 4, 30, 1, 7, UTC), datetime(2026, 11, 19, 22, 29, 59, 1, UTC)),
     "within one hour": (datetime(2026, 11, 10, 3, 10, tzinfo=UTC), datetime(2026, 11, 10, 3, 50, tzinfo=UTC)),
     "across one full hour's edge": (
@@ -81,6 +84,7 @@ def test_figures_equal_a_hand_count(history: Session, span: str, narrowed: str) 
 BUCKETS = [
     (Bucket.DAY, "UTC"),
     (Bucket.HOUR, "UTC"),
+    (Bucket.WEEK, "UTC"),
     (Bucket.WEEK, "Europe/Berlin"),
     (Bucket.MONTH, "America/New_York"),
     (Bucket.DAY, "Asia/Kolkata"),

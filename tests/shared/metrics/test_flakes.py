@@ -127,9 +127,9 @@ ELSEWHERE = """
         FROM (SELECT * FROM pipelines ORDER BY id LIMIT 1) p, generate_series(1, :pipelines) n RETURNING id
     )
     INSERT INTO builds (pipeline_id, project_id, external_id, attempt, status, raw_status, is_finished, pipeline_name,
-                        queued_at, branch, event, commit_sha, merge_key)
+                        queued_at, branch, event, commit_sha)
     SELECT e.id, 1, 'elsewhere ' || n, 1, 'running', 'running', false, 'elsewhere', b.queued_at, b.branch, b.event,
-           b.commit_sha, '{}'
+           b.commit_sha
     FROM (SELECT * FROM builds ORDER BY id LIMIT 1) b, elsewhere e, generate_series(1, :builds) n
 """
 
@@ -167,9 +167,9 @@ def test_of_a_commit_with_very_many_builds_the_neighbours_are_judged_like_of_any
 
 OTHER_BUILDS = """
     INSERT INTO builds (pipeline_id, project_id, external_id, attempt, status, raw_status, is_finished, pipeline_name,
-                        queued_at, commit_sha, merge_key)
+                        queued_at, commit_sha)
     SELECT b.pipeline_id, 1, 'other ' || n, 1, 'running', 'running', false, 'ci', b.queued_at - n * interval '1 minute',
-           md5(n::text), '{}'
+           md5(n::text)
     FROM (SELECT * FROM builds ORDER BY id LIMIT 1) b, generate_series(1, 20000) n
 """
 

@@ -14,7 +14,7 @@ from shared.database import libpq_url, make_engine
 from shared.metrics import ever, members, recount
 from shared.metrics import fold as folding
 from shared.metrics.cells import BranchClass, CellScope, grains_of
-from shared.metrics.cover import cover
+from shared.metrics.cover import Cover, cover
 from shared.metrics.fold import Folded, Folder, alone, fold, fold_once
 from shared.metrics.members import counting
 from shared.metrics.read import read
@@ -45,7 +45,7 @@ def test_a_finished_build_reaches_every_scope_and_grain_once(session: Session) -
     assert found == [
         (scope, grain, SUCCEEDED, 1, 1, 300_000, 3000) for scope in CellScope for grain in grains_of(scope)
     ]
-    assert (first, second) == (Folded(changes=1, cells=18), Folded())
+    assert (first, second) == (Folded(changes=1, cells=28), Folded())
 
 
 def test_a_rerun_moves_the_build_and_leaves_its_first_try(session: Session) -> None:
@@ -152,11 +152,44 @@ def test_no_count_is_negative_while_a_pipeline_of_before_the_upgrade_is_not_coun
     assert _counts_ever(session, ids) == {"succeeded": 1, "failed": 2}
 
 
+def test_a_pipeline_that_is_not_counted_yet_is_not_taken_away_from_an_hour_that_counts_others(session: Session) -> None:
+    """Most of the hour is its cell less the first ten minutes, and the cell holds nothing of this pipeline."""
+    instance = an_instance(session)
+    recorded(session, instance, a_build(external_id="1", queued_at=NOON + minutes(5)))
+    as_after_the_upgrade(session)
+    cut = cover([NOON + minutes(10), NOON + minutes(60)])
+
+    (before,) = by_slot(read(session, Subject(CellScope.EVERYTHING, (0,), None), cut), 1)
+    fold_once(session)
+    (after,) = by_slot(read(session, Subject(CellScope.EVERYTHING, (0,), None), cut), 1)
+
+    assert [hour.starts_at for hour in cut.cut_hours] == [NOON]
+    assert (before.builds, before.duration.builds, after.builds, after.duration.builds) == (0, 0, 0, 0)
+
+
+def test_what_is_not_folded_yet_is_taken_away_from_a_cut_hour_as_often_as_it_is_added(session: Session) -> None:
+    instance = an_instance(session)
+    frames = [NOON + minutes(10), NOON + minutes(60)], [NOON, NOON + minutes(10)], [NOON, NOON + minutes(50)]
+    recorded(session, instance, a_build("failed", external_id="1", queued_at=NOON + minutes(5)))
+    fold_once(session)
+    again = a_build(external_id="1", queued_at=NOON + minutes(5), attempt=2, finished_at=NOON + minutes(20))
+    recorded(session, instance, again, a_build(external_id="2", queued_at=NOON + minutes(55)))
+
+    counts = [_by_status(session, cover(frame)) for frame in frames]
+    fold_once(session)
+
+    assert counts == [{Status.SUCCEEDED: 1}, {Status.SUCCEEDED: 1}, {Status.SUCCEEDED: 1}]
+    assert [_by_status(session, cover(frame)) for frame in frames] == counts
+
+
+def _by_status(session: Session, span: Cover) -> dict[Status, int]:
+    (totals,) = by_slot(read(session, Subject(CellScope.EVERYTHING, (0,), None), span), 1)
+    return {status: count for status, count in totals.by_status.items() if count}
+
+
 def _counts(session: Session) -> dict[Status, int]:
     """Builds by status, of all full hours."""
-    subject = Subject(CellScope.EVERYTHING, (0,), None)
-    (totals,) = by_slot(read(session, subject, cover([FIRST, LAST])), 1)
-    return {status: count for status, count in totals.by_status.items() if count}
+    return _by_status(session, cover([FIRST, LAST]))
 
 
 def _counts_ever(session: Session, pipelines: list[int]) -> dict[object, int]:
@@ -213,8 +246,8 @@ def test_as_many_pipelines_are_counted_at_once_as_fit_the_small_first_and_a_larg
         recorded(session, instance, a_build("running", external_id=pipeline, pipeline_external_id=pipeline))
     session.execute(
         text(f"""INSERT INTO builds (pipeline_id, project_id, external_id, attempt, status, raw_status, is_finished,
-                                    pipeline_name, queued_at, merge_key)
-                SELECT p.id, 1, n, 1, 'running', 'running', false, 'ci', now(), '{{}}'
+                                    pipeline_name, queued_at)
+                SELECT p.id, 1, n, 1, 'running', 'running', false, 'ci', now()
                 FROM pipelines p,
                     generate_series(1, CASE p.external_id WHEN 'large' THEN {members.MOST_BUILDS} ELSE 3000 END) n
                 WHERE p.external_id IN ('large', 'middling', 'other')""")

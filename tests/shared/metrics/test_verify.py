@@ -72,8 +72,8 @@ TAMPERING = {
 }
 
 
-PLACES = [("builds", scope, grain) for scope in range(5) for grain in range(4 if scope < 3 else 3)]
-WAYS = [(what, scope, grain) for what in TAMPERING for scope, grain in ((4, 0), (2, 1), (1, 3))]
+PLACES = [("builds", scope, grain) for scope in range(5) for grain in range(6) if scope < 3 or grain != 3]
+WAYS = [(what, scope, grain) for what in TAMPERING for scope, grain in ((4, 0), (2, 1), (1, 3), (3, 4), (0, 5))]
 
 
 @pytest.mark.parametrize(("what", "scope", "grain"), [*PLACES, *WAYS])
@@ -106,6 +106,8 @@ def test_a_difference_is_told_in_words_with_an_example(counted: Session) -> None
         (0, "hour from 2026-11-20 12:00 UTC"),
         (3, "six hours from 2026-11-20 12:00 UTC"),
         (1, "2026-11-20"),
+        (4, "week from 2026-11-16"),
+        (5, "eight weeks from 2026-11-09"),
         (2, "of all time"),
     ],
 )

@@ -17,23 +17,34 @@ INSTALL = install() { \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$@"; \
 	}; install
 
-.PHONY: up demo test check chaos conformance bench lock install clean help
+NPM := $(BIN)/python hatch_build.py npm
 
-up: $(STAMPS)/project ## run everything: database, scheduler, API, until Ctrl-C
+.PHONY: up demo test check dashboard dashboard-types chaos conformance bench lock install clean help
+
+up: $(STAMPS)/project $(STAMPS)/dashboard ## run everything: database, scheduler, API, until Ctrl-C
 	@exec $(BIN)/observatory up $(ARGS)
 
-demo: $(STAMPS)/project ## the same against a simulated CI system, in a folder of its own
+demo: $(STAMPS)/project $(STAMPS)/dashboard ## the same against a simulated CI system, in a folder of its own
 	@exec $(BIN)/observatory demo $(ARGS)
 
-test: $(STAMPS)/dev ## run the tests
+test: $(STAMPS)/dev $(STAMPS)/dashboard ## run the tests
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: $(STAMPS)/dev ## everything CI checks: ruff, mypy, import-linter, the tests
+check: $(STAMPS)/dev $(STAMPS)/dashboard $(STAMPS)/types ## everything CI checks: ruff, mypy, import-linter, the dashboard's own, the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(NPM) run check
+	$(NPM) --prefix scripts run check
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
+
+dashboard: $(STAMPS)/runtime ## build the dashboard where its sources changed; `make up` does it by itself
+	@OBSERVATORY_REQUIRE_DASHBOARD=1 $(BIN)/python hatch_build.py
+
+dashboard-types: $(STAMPS)/dev $(STAMPS)/types ## write the dashboard's types anew from what the API says of itself
+	@$(BIN)/python dashboard/scripts/write_openapi.py
+	@$(NPM) --prefix scripts run generate
 
 chaos: $(STAMPS)/dev ## break everything on purpose and see what holds (SEED=7; ARGS="F01 F32", --smoke, --teeth)
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),7) $(ARGS)
@@ -44,7 +55,7 @@ conformance: $(STAMPS)/dev ## how we read what was recorded from the providers (
 bench: $(STAMPS)/dev ## print the figures
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-install: $(STAMPS)/project ## install into .venv, from requirements.lock
+install: $(STAMPS)/project $(STAMPS)/dashboard ## install into .venv, from requirements.lock
 
 lock: $(STAMPS)/uv ## pin anew what pyproject.toml asks for (ARGS=--upgrade for newer releases)
 	echo "uv>=0.9,<1" | $(COMPILE) - -o requirements-bootstrap.lock
@@ -54,14 +65,15 @@ lock: $(STAMPS)/uv ## pin anew what pyproject.toml asks for (ARGS=--upgrade for 
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links $(ARGS)
 
-clean: ## remove .venv and caches; never config.toml, never data
+clean: ## remove .venv, caches and the built dashboard; never config.toml, never data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf api/static/app dashboard/node_modules dashboard/scripts/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this list
 	@echo "Build Observatory"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r verb words; do \
-	  printf '%-14s %s\n' "$$verb" "$$words"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r verb words; do \
+	  printf '%-22s %s\n' "$$verb" "$$words"; done
 
 # Each stamp says that a step was done for the present lock files, so that a second run has nothing to do.
 
@@ -81,8 +93,18 @@ $(STAMPS)/runtime: $(STAMPS)/uv requirements.lock
 	@$(INSTALL) --require-hashes -r requirements.lock
 	@touch $@
 
+# The dashboard has a step of its own: what an installer's build says, nobody sees.
 $(STAMPS)/project: $(STAMPS)/runtime pyproject.toml
-	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@export OBSERVATORY_SKIP_DASHBOARD=1; $(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(STAMPS)/dashboard: $(STAMPS)/runtime $(shell find dashboard/*.* dashboard/src dashboard/public)
+	@$(BIN)/python hatch_build.py
+	@touch $@
+
+# The generator of types needs an older TypeScript than the dashboard, so it has a folder of its own.
+$(STAMPS)/types: $(STAMPS)/runtime dashboard/scripts/package-lock.json
+	@$(NPM) --prefix scripts ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/project requirements-dev.lock

@@ -1,5 +1,7 @@
 """`create_app(config, engine)`: the whole HTTP side of one process, with no state outside it."""
 
+from pathlib import Path
+
 from flask import Flask
 from flask_compress import Compress
 from sqlalchemy import Engine
@@ -7,11 +9,14 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import (
     auth,
+    authors,
     backtest,
     badges,
     builds,
     cctray,
     changes,
+    client_errors,
+    dashboard,
     decisions,
     deliveries,
     docs,
@@ -31,6 +36,8 @@ from api import (
     session,
     silences,
     sources,
+    triage,
+    waterfall,
     webhooks,
 )
 from api.converters import IdConverter, describe
@@ -78,19 +85,23 @@ BLUEPRINTS = (
     backtest.blueprint,
     logs.blueprint,
     pipelines.blueprint,
+    waterfall.blueprint,
+    triage.blueprint,
+    authors.blueprint,
     metrics.blueprint,
     metrics.analytics,
     sources.blueprint,
     session.blueprint,
     health.blueprint,
     errors.blueprint,
+    client_errors.blueprint,
     webhooks.blueprint,
     reconciliation.blueprint,
 )
 
 
-def create_app(config: Config, engine: Engine) -> Flask:
-    """The application; the caller disposes of the engine.
+def create_app(config: Config, engine: Engine, *, bundle: Path = dashboard.BUNDLE) -> Flask:
+    """The application with the dashboard that was built into `bundle`; the caller disposes of the engine.
 
     Raises CannotStart when it would be open to the world without a key, or when a route names no permission.
     """
@@ -102,6 +113,7 @@ def create_app(config: Config, engine: Engine) -> Flask:
     app.url_map.converters["id"] = IdConverter
     provide(app, services)
     webhooks.register(app, engine)
+    client_errors.register(app)
     log_text.register(app)
     export_room.register(app)
     Compress(app)
@@ -113,6 +125,7 @@ def create_app(config: Config, engine: Engine) -> Flask:
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     docs.register(app, api)
+    dashboard.register(app, bundle)
     auth.require_permissions(app)
     if hops := config.server.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

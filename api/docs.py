@@ -6,7 +6,7 @@ from functools import cache
 from hashlib import blake2b
 from typing import Any
 
-from flask import Flask, Response, redirect, render_template, request, url_for
+from flask import Flask, Response, render_template, request
 from markupsafe import Markup, escape
 
 from api.auth import needs
@@ -35,7 +35,7 @@ _PARAMETER = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
 
 
 def register(app: Flask, api: ProblemApi) -> None:
-    """Add the description, the page made from it, and the way to it from `/`."""
+    """Add the description and the page made from it."""
 
     @cache
     def spec() -> dict[str, Any]:
@@ -49,13 +49,8 @@ def register(app: Flask, api: ProblemApi) -> None:
     def page() -> Response:
         return _cacheable(_render(spec()).encode(), "text/html; charset=utf-8")
 
-    @needs(Permission.PUBLIC)
-    def front() -> Any:
-        return redirect(url_for("docs"))
-
     app.add_url_rule("/api/openapi.json", "openapi", openapi)
     app.add_url_rule("/api/docs", "docs", page)
-    app.add_url_rule("/", "front", front)
     needs(Permission.PUBLIC)(app.view_functions["static"])
     app.jinja_env.filters["prose"] = prose
 

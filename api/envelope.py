@@ -17,7 +17,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 # Nothing is loaded from anywhere else, nothing runs inline, nobody frames us.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+    "connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'; object-src 'none'"
 )
 
 HEADERS = {
@@ -53,7 +54,7 @@ def _close(response: Response) -> Response:
         response.headers.setdefault(name, value)  # a log's own policy is stricter
     if services().config.server.base_url.startswith("https://"):
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
-    response.headers["Vary"] = "Authorization, Cookie, Accept"
+    response.headers.setdefault("Vary", "Authorization, Cookie, Accept")  # a file is the same for everybody
     _log_answer(response.status_code)
     return response
 

@@ -1,6 +1,6 @@
 """Prometheus figures read from the database at the moment of the scrape, and the host's own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -30,17 +30,19 @@ def exposition(
     folder: Path,
     most_pipelines: int = MOST_PIPELINES,
     is_for_anyone: bool = False,
+    page_errors: Mapping[str, int] | None = None,
 ) -> tuple[bytes, str]:
     """All figures and their content type, in the format asked for by an Accept header: OpenMetrics or Prometheus' text.
 
     The host's are of the machine we run on and of the volume that holds `folder`. Never a run id, a commit or a branch
     other than the default one is a label: those have no end. `most_pipelines` have figures of their own.
     `is_for_anyone`: without the families that name receivers, credentials and processes, which `public_read` does not
-    open.
+    open. `page_errors`: how many went wrong in pages by kind, as this process was told.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(RecordCollector(session, is_for_anyone=is_for_anyone))
     registry.register(HostCollector(folder))
+    registry.register(PageCollector(page_errors or {}))
     ProcessCollector(registry=registry)
     encode_all, content_type = choose_encoder(accept)
     # OpenMetrics ends with a line that says so: the library's part comes last.
@@ -121,6 +123,20 @@ class HostCollector(Collector):
         for mode, seconds in psutil.cpu_times()._asdict().items():
             times.add_metric((mode,), seconds)
         yield times
+
+
+class PageCollector(Collector):
+    """What went wrong in pages."""
+
+    def __init__(self, counts: Mapping[str, int]) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        """A sample for each kind, of which there are few."""
+        errors = CounterMetricFamily("observatory_client_errors", "What went wrong in pages", labels=("kind",))
+        for kind, seen in self._counts.items():
+            errors.add_metric((kind,), seen)
+        yield errors
 
 
 def _sources(polled: list[Row]) -> Iterator[Metric]:

@@ -127,7 +127,10 @@ class ZoneName(Parsed, fields.String):
 class Several(fields.List[Any]):
     """Several values of one filter: separated by commas, or the parameter repeated; as `shared.several` splits them."""
 
-    def __init__(self, inner: fields.Field[Any], *, metadata: Mapping[str, Any], **options: Any) -> None:
+    def __init__(
+        self, inner: fields.Field[Any], *, metadata: Mapping[str, Any], most: int = MAX_VALUES, **options: Any
+    ) -> None:
+        self.most = most
         # Where values are words that we choose ourselves, none has a comma.
         if isinstance(inner, Words):
             metadata = {**metadata, "description": f"{metadata['description']} ({ESCAPED})"}
@@ -136,8 +139,8 @@ class Several(fields.List[Any]):
     def _deserialize(self, value: object, *_: object, **__: object) -> list[Any]:
         given = [str(text) for text in (value if isinstance(value, list) else [value])]
         parts = [part for text in given for part in split(text)]
-        if len(parts) > MAX_VALUES:
-            raise ValidationError(f"takes at most {MAX_VALUES} values, separated by commas: {ESCAPED}")
+        if len(parts) > self.most:
+            raise ValidationError(f"takes at most {self.most} values, separated by commas: {ESCAPED}")
         try:
             return list(dict.fromkeys(self.inner.deserialize(part) for part in parts))
         except ValidationError as error:

@@ -7,6 +7,7 @@ from flask import Response, request
 from sqlalchemy.exc import SQLAlchemyError
 
 import migrations
+from api import client_errors
 from api.auth import is_anyone, needs
 from api.exposition import exposition
 from api.parameters import ApiBlueprint
@@ -56,7 +57,9 @@ def metrics(_: dict[str, Any]) -> Response:
     """
     accept, folder = request.headers.get("Accept", ""), services().config.database.folder
     with read() as opened:
-        body, content_type = exposition(opened.session, accept, folder=folder, is_for_anyone=is_anyone())
+        body, content_type = exposition(
+            opened.session, accept, folder=folder, is_for_anyone=is_anyone(), page_errors=client_errors.counts()
+        )
     return Response(body, headers={"Cache-Control": "no-store"}, content_type=content_type)
 
 

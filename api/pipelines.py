@@ -13,11 +13,12 @@ from api.lists import listed
 from api.parameters import ApiBlueprint
 from api.principal import Permission
 from api.problems import not_found
-from api.schemas import NoQuery, PageQuery, ScopedPageQuery, scope_of
+from api.schemas import DurationsQuery, NoQuery, PageQuery, ScopedPageQuery, scope_of
 from api.services import read
 from api.shapes import (
     BranchesSchema,
     BranchSchema,
+    DurationsSchema,
     OnePipelineSchema,
     PipelineSchema,
     PipelinesSchema,
@@ -27,6 +28,7 @@ from api.shapes import (
     RepositorySchema,
 )
 from shared import catalog
+from shared.metrics.usual import lately, usual_durations
 from shared.scope import Scope
 
 blueprint = ApiBlueprint("pipelines", __name__, url_prefix="/api", description="What is built, and its health")
@@ -75,6 +77,20 @@ def list_pipelines(query: dict[str, Any]) -> Response:
     scope = scope_of(query)
     fetch = partial(catalog.pipelines, scope=scope)
     return listed(keyset({"id": int}, fetch, start=0, name="pipelines", shape=PipelineSchema, scope=scope), query)
+
+
+@blueprint.route("/pipelines/durations")
+@needs(Permission.READ)
+@blueprint.arguments(DurationsQuery, location="query")
+@blueprint.response(200, DurationsSchema)
+def list_durations(query: dict[str, Any]) -> Response:
+    """Show how long builds of some pipelines usually take, when they succeed: for a page of builds at once."""
+    ids = query["pipeline_id"]
+    with read() as opened:
+        frame = lately(opened.as_of)
+        found = usual_durations(opened.session, ids, frame)
+        stale = staleness(opened.session, Scope(pipeline_id=tuple(ids)))
+    return answer({"window": frame.as_row, "pipelines": found} | stale, opened.as_of)
 
 
 @blueprint.route("/pipelines/<id:pipeline_id>")

@@ -198,6 +198,17 @@ class AnalyticsQuery(BucketQuery):
     branch = _several(Words(), "name of a branch")
 
 
+class DurationsQuery(Refusing):
+    """Of which pipelines."""
+
+    pipeline_id = Several(
+        Identifier(),
+        required=True,
+        most=MOST_PAGE_ROWS,
+        metadata=about(f"ids of pipelines, {MOST_PAGE_ROWS} at most, by comma"),
+    )
+
+
 class JobsQuery(PageQuery):
     """A page of a build's jobs."""
 

@@ -133,11 +133,26 @@ class HealthSchema(Shape):
     success_rate = number_field("succeeded / (succeeded + failed + timed_out) of these")
 
 
+class RecentBuildSchema(Shape):
+    """A finished build in short."""
+
+    id = integer_field("ours", is_known=True)
+    status = status_field("one of nine words")
+    is_flaky = flag_field("it passed right after a failure of the same commit")
+    duration_seconds = number_field("what the provider shows its own users")
+    queued_at = instant_field("the provider's creation instant", is_known=True)
+
+
 class PipelineSchema(PlainPipelineSchema):
     """A pipeline with its last build and its health."""
 
     last_build = fields.Nested(BuildSchema, allow_none=True, metadata=about("newest queued_at"))
     health = fields.Nested(HealthSchema)
+    recent = fields.List(
+        fields.Nested(RecentBuildSchema),
+        metadata=about("those of the newest 20 builds that are finished, newest first"),
+    )
+    usual_seconds = number_field("median duration of those of the newest 20 builds that succeeded")
 
 
 class JobSchema(Shape):
@@ -256,6 +271,29 @@ class PipelinesSchema(ListSchema):
     """A page of pipelines, by id."""
 
     pipelines = fields.List(fields.Nested(PipelineSchema))
+
+
+class DurationSchema(Shape):
+    """How long builds of a pipeline that succeeded took."""
+
+    pipeline_id = integer_field("ours", is_known=True)
+    builds = integer_field("how many", is_known=True)
+    p50_seconds = number_field("half of them were not longer, within 2 %; null of none")
+    p95_seconds = number_field("19 of 20 were not longer, within 2 %; null of none")
+
+
+class FullHoursSchema(Shape):
+    """Builds whose queued_at lies in it."""
+
+    since = instant_field("included", is_known=True)
+    until = instant_field("excluded: the last full hour", is_known=True)
+
+
+class DurationsSchema(FreshAnswerSchema):
+    """Usual durations, in the order asked for; ids that are no pipeline's are left out."""
+
+    window = fields.Nested(FullHoursSchema)
+    pipelines = fields.List(fields.Nested(DurationSchema))
 
 
 class OnePipelineSchema(FreshAnswerSchema, PipelineSchema):

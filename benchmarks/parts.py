@@ -9,6 +9,7 @@ from benchmarks import (
     backtest,
     buildbot,
     collectors,
+    dashboard,
     disk,
     drift,
     export,
@@ -117,6 +118,10 @@ def _idle(_: Stage, __: Wanted) -> list[Figure]:
     return idle.run(free_port())
 
 
+def _dashboard(stage: Stage, wanted: Wanted) -> list[Figure]:
+    return dashboard.run(stage, wanted.middle, wanted.share)
+
+
 PARTS: dict[str, Part] = {
     "reads": _reads,
     "recorder": _recorder,
@@ -130,6 +135,7 @@ PARTS: dict[str, Part] = {
     "webhooks": _webhooks,
     "alerting": _alerting,
     "idle": _idle,
+    "dashboard": _dashboard,
     "fleet": _fleet,
 }
 

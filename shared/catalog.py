@@ -20,21 +20,37 @@ _PIPELINE = """
     p.default_branch, p.source_id
 """
 
+_RECENT = {
+    "id": "id",
+    "status": "status",
+    "is_flaky": "f.build_id IS NOT NULL",
+    "duration_seconds": "duration_seconds",
+    "queued_at": "recent.queued_at",
+}
+_STRIP = ", ".join(
+    f"array_agg({value} ORDER BY recent.queued_at DESC, id DESC) FILTER (WHERE is_finished) AS recent_{name}"
+    for name, value in _RECENT.items()
+)
+
 # Reads RECENT_BUILDS entries of one index per pipeline, whatever the pipeline's age. The verdict that counts is the
 # newest on the default branch; where no default branch is known, the newest on any.
 _HEALTH = f"""
     SELECT p.id, health.*
     FROM pipelines p CROSS JOIN LATERAL (
-        SELECT (array_agg(id ORDER BY queued_at DESC, id DESC))[1] AS last_build_id,
-               (array_agg(status ORDER BY queued_at DESC, id DESC) FILTER (
+        SELECT (array_agg(id ORDER BY recent.queued_at DESC, id DESC))[1] AS last_build_id,
+               (array_agg(status ORDER BY recent.queued_at DESC, id DESC) FILTER (
                    WHERE status IN ('succeeded', 'failed', 'timed_out')
-                     AND (p.default_branch IS NULL OR branch = p.default_branch)))[1] AS verdict,
+                     AND (p.default_branch IS NULL OR recent.branch = p.default_branch)))[1] AS verdict,
                count(*) AS recent_builds,
                count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
                count(*) FILTER (WHERE status = 'failed') AS failed,
-               count(*) FILTER (WHERE status = 'timed_out') AS timed_out
-        FROM (SELECT id, status, branch, queued_at FROM builds b WHERE b.pipeline_id = p.id
-              ORDER BY queued_at DESC, id DESC LIMIT {RECENT_BUILDS}) recent
+               count(*) FILTER (WHERE status = 'timed_out') AS timed_out,
+               percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_seconds) FILTER (WHERE status = 'succeeded')
+                   AS usual_seconds,
+               {_STRIP}
+        FROM (SELECT id, status, is_finished, branch, duration_seconds, queued_at FROM builds b
+              WHERE b.pipeline_id = p.id ORDER BY queued_at DESC, id DESC LIMIT {RECENT_BUILDS}) recent
+        LEFT JOIN flakes f ON f.build_id = recent.id AND recent.status = 'succeeded'
     ) health
     WHERE p.id = ANY(:ids)
 """
@@ -110,7 +126,9 @@ def _with_health(session: Session, pipelines: list[Row]) -> list[Row]:
     last_ids = {key: as_int(row["last_build_id"]) for key, row in health.items() if row["last_build_id"] is not None}
     last = build_objects(session, last_ids.values())
     return [
-        row | {"last_build": last.get(last_ids.get(row["id"], 0)), "health": _health(health[row["id"]])}
+        row
+        | {"last_build": last.get(last_ids.get(row["id"], 0)), "health": _health(health[row["id"]])}
+        | {"recent": _recent(health[row["id"]]), "usual_seconds": health[row["id"]]["usual_seconds"]}
         for row in pipelines
     ]
 
@@ -127,6 +145,12 @@ def _health(row: Row) -> Row:
         "timed_out": timed_out,
         "success_rate": succeeded / verdicts if verdicts else None,
     }
+
+
+def _recent(row: Row) -> list[Row]:
+    """The finished ones of the newest builds, newest first; the aggregates are NULL when there is none."""
+    columns = [found if isinstance(found := row[f"recent_{name}"], list) else [] for name in _RECENT]
+    return [dict(zip(_RECENT, build, strict=True)) for build in zip(*columns, strict=True)]
 
 
 def _of_repository(conditions: list[str]) -> str:

@@ -22,10 +22,15 @@ def take_picture(html: str, target: Path, *, width: int, height: int = 2_000) ->
         size = f"--window-size={width},{height}"
         command = ["chromium", *options, size, f"--screenshot={shot}", page.as_uri()]
         subprocess.run(command, check=True, capture_output=True, timeout=60)
-        picture = _with_few_colours(_cut(_rows(shot.read_bytes())))
+        picture = _with_few_colours(_cut(_rows(shot.read_bytes())), _COLOURS)
     if len(picture) > LARGEST_BYTES:
         raise ValueError(f"{target.name} has {len(picture)} bytes; draw less")
     target.write_bytes(picture)
+
+
+def with_few_colours(png: bytes, most: int) -> bytes:
+    """The same picture with so many colours at most, and therefore small."""
+    return _with_few_colours(_rows(png), most)
 
 
 def _rows(png: bytes) -> list[bytes]:
@@ -76,12 +81,12 @@ def _cut(rows: list[bytes]) -> list[bytes]:
     return rows[: last + 36]
 
 
-def _with_few_colours(rows: list[bytes]) -> bytes:
+def _with_few_colours(rows: list[bytes], most: int) -> bytes:
     """A PNG whose colours are those that there is most of; the others become the nearest one."""
     counted: Counter[bytes] = Counter()
     for row in rows:
         counted.update(row[place : place + 3] for place in range(0, len(row), 3))
-    palette = [colour for colour, _ in counted.most_common(_COLOURS)]
+    palette = [colour for colour, _ in counted.most_common(most)]
     nearest = {colour: _nearest(colour, palette) for colour in counted}
     lines = (b"\0" + bytes(nearest[row[place : place + 3]] for place in range(0, len(row), 3)) for row in rows)
     header = struct.pack(">IIBBBBB", len(rows[0]) // 3, len(rows), 8, 3, 0, 0, 0)

@@ -15,7 +15,8 @@ from shared.errors import CannotStart
 
 MARKER = "build-observatory.json"
 _LOCK = "lock"
-_HARMLESS = {_LOCK, "lost+found"}
+_DRAFT = "build-observatory.draft"
+_HARMLESS = {_LOCK, _DRAFT, "lost+found"}
 _LAYOUT = 1
 
 _SOCKET_NAME = "/.s.PGSQL.5432.lock"
@@ -83,7 +84,7 @@ class Claim:
         marker = home / MARKER
         if not marker.exists():
             # Whole or not at all: another start may be reading it right now, and a crash must not leave half of it.
-            draft = marker.with_suffix(".draft")
+            draft = home / _DRAFT
             draft.write_text(json.dumps({"made_by": "build-observatory", "layout": _LAYOUT}) + "\n")
             draft.replace(marker)
 

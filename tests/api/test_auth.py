@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 
 from api.app import create_app
 from api.auth import require_permissions
+from api.dashboard import AT_THE_TOP, VIEWS
 from shared.clock import utc_now
 from shared.config.settings import Config, ServerSettings
 from shared.database import make_engine
@@ -14,7 +15,7 @@ from shared.keys import Scope, authenticate, revoke_key
 from tests.api.serving import World, serve
 
 READS = ("/api/builds", "/api/sources", "/api/metrics/overview", "/metrics", "/api/openapi.json", "/api/builds/1")
-OPEN = ("/livez", "/readyz", "/api/docs", "/static/docs.css", "/")
+OPEN = ("/livez", "/readyz", "/api/docs", "/static/docs.css", "/", "/waterfall")
 TRIGGER = "/api/collect/trigger"
 
 
@@ -40,7 +41,7 @@ def test_elsewhere_everything_needs_a_key_except_what_is_open_to_all(world: Worl
     assert {client.get(path).status_code for path in READS} == {401}
     with client.get("/static/docs.css") as style:
         assert style.status_code == 200
-    assert {client.get(path).status_code for path in OPEN if not path.startswith("/static")} == {200, 302, 503}
+    assert {client.get(path).status_code for path in OPEN if not path.startswith("/static")} == {200, 503}
     assert {client.get(path, headers=bearer(key)).status_code for path in READS} == {200, 404}
 
 
@@ -162,13 +163,13 @@ def test_every_route_asks_for_what_it_should(database: Engine) -> None:
     assert asked["collect"] == {"/api/collect/trigger"}
     carry_their_own_proof = {rule for rule in asked["public"] if rule.startswith("/webhook")}
     assert len(carry_their_own_proof) == 3
-    assert asked["public"] - carry_their_own_proof == {
-        "/",
+    of_the_dashboard = {*VIEWS, *(f"/{name}" for name in AT_THE_TOP), "/app/<path:name>", "/static/<path:filename>"}
+    assert asked["public"] - carry_their_own_proof - of_the_dashboard == {
         "/livez",
         "/readyz",
+        "/api/client-errors",
         "/api/docs",
         "/api/session",
-        "/static/<path:filename>",
     }
     assert {rule for rule in asked["read"] if not rule.startswith("/api/")} == {
         "/metrics",

@@ -284,6 +284,10 @@ def test_a_compressed_file_is_the_same_file_and_still_written_while_it_is_read(
     assert zlib.decompress(b"".join(pieces)) == plain
 
 
+GRIDS = {"/api/waterfall"}
+"""Answers with pages that are no lists: their rows mean nothing without their columns."""
+
+
 def test_every_list_of_the_api_is_there_as_a_file(client: FlaskClient) -> None:
     spec = client.get("/api/openapi.json").get_json()
     schemas = spec["components"]["schemas"]
@@ -292,6 +296,7 @@ def test_every_list_of_the_api_is_there_as_a_file(client: FlaskClient) -> None:
         path
         for path, item in spec["paths"].items()
         if "get" in item
+        and path not in GRIDS
         and "next_cursor" in str(schemas.get(shape_of(item["get"])))
         and not [each for each in item["get"]["parameters"] if each["name"] == "format"]
     ]

@@ -1,10 +1,15 @@
 """Pipelines with their health, and the names everything goes by."""
 
+from datetime import timedelta
 from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
 
-from tests.api.serving import World, a_world, many_builds
+from api.shapes import DurationsSchema
+from shared.clock import utc_now
+from shared.metrics.fold import fold
+from tests.api.serving import World, a_world, many_builds, serve, statements
 from tests.factories import NOON, a_build, minutes
 
 
@@ -47,6 +52,104 @@ def test_health_looks_at_the_newest_twenty_builds(world: World, client: FlaskCli
     health = client.get("/api/pipelines/1").get_json()["health"]
 
     assert (health["recent_builds"], health["failed"], health["success_rate"]) == (20, 20, 0)
+
+
+def test_a_pipeline_shows_how_its_newest_builds_ended(world: World, client: FlaskClient) -> None:
+    world.record(
+        a_build("failed", external_id="1", queued_at=NOON),
+        a_build("failed", external_id="2", queued_at=NOON + minutes(10), attempt=1),
+        a_build("running", external_id="3", queued_at=NOON + minutes(20)),
+    )
+    world.record(a_build("succeeded", external_id="2", queued_at=NOON + minutes(10), attempt=2))
+    fold(world.engine)
+
+    recent = client.get("/api/pipelines/1").get_json()["recent"]
+
+    assert [(build["status"], build["is_flaky"], build["queued_at"]) for build in recent] == [
+        ("succeeded", True, "2026-11-20T12:10:00Z"),
+        ("failed", False, "2026-11-20T12:00:00Z"),
+    ]
+
+
+def test_the_strip_is_of_the_newest_twenty_builds(world: World, client: FlaskClient) -> None:
+    world.record(*many_builds(25))
+
+    (pipeline,) = items(client, "/api/pipelines", "pipelines")
+
+    assert len(pipeline["recent"]) == 20
+    assert pipeline["recent"][0]["id"] == pipeline["last_build"]["id"]
+
+
+def test_a_pipeline_usually_takes_as_long_as_half_of_its_newest_builds_that_succeeded(
+    world: World, client: FlaskClient
+) -> None:
+    times = {"1": ("succeeded", 60), "2": ("succeeded", 100), "3": ("succeeded", 900), "4": ("failed", 5000)}
+    world.record(
+        *(
+            a_build(
+                status,
+                external_id=name,
+                queued_at=NOON + minutes(int(name)),
+                duration_seconds=seconds,
+                is_finish_guessed=False,
+            )
+            for name, (status, seconds) in times.items()
+        )
+    )
+
+    assert client.get("/api/pipelines/1").get_json()["usual_seconds"] == 100
+
+
+def test_a_pipeline_that_nothing_finished_in_has_no_strip(world: World, client: FlaskClient) -> None:
+    world.record(a_build("running"))
+
+    pipeline = client.get("/api/pipelines/1").get_json()
+
+    assert (pipeline["recent"], pipeline["usual_seconds"]) == ([], None)
+
+
+def test_usual_durations_are_of_builds_of_the_last_month_that_succeeded(world: World, client: FlaskClient) -> None:
+    now = utc_now()
+    told: dict[str, Any] = {"is_finish_guessed": False}
+    slow = told | {"pipeline_external_id": "1/11", "pipeline_name": "slow"}
+    world.record(
+        *(
+            a_build(external_id=f"{at}", queued_at=now - timedelta(hours=2 + at), duration_seconds=60 + at, **told)
+            for at in range(20)
+        ),
+        a_build("failed", external_id="f", queued_at=now - timedelta(hours=3), duration_seconds=9_000, **told),
+        a_build(external_id="old", queued_at=now - timedelta(days=40), duration_seconds=9_000, **told),
+        a_build(external_id="s", queued_at=now - timedelta(days=9), duration_seconds=1_000, **slow),
+        a_build("running", external_id="r", pipeline_external_id="1/12", pipeline_name="new"),
+    )
+    fold(world.engine)
+
+    answer = client.get("/api/pipelines/durations?pipeline_id=2,1,3,99")
+
+    assert answer.status_code == 200, answer.text
+    assert DurationsSchema().validate(answer.get_json()) == {}
+    slowest, usual, new = answer.get_json()["pipelines"]
+    assert (usual["pipeline_id"], usual["builds"]) == (1, 20)
+    assert usual["p50_seconds"] == pytest.approx(69, rel=0.02)
+    assert usual["p95_seconds"] == pytest.approx(78, rel=0.02)
+    assert (slowest["pipeline_id"], slowest["p50_seconds"]) == (2, pytest.approx(1_000, rel=0.02))
+    assert new == {"pipeline_id": 3, "builds": 0, "p50_seconds": None, "p95_seconds": None}
+
+
+@pytest.mark.parametrize("query", ["", "?pipeline_id=", "?pipeline_id=x", f"?pipeline_id={','.join(['1'] * 201)}"])
+def test_usual_durations_want_to_know_of_which_pipelines(client: FlaskClient, query: str) -> None:
+    assert client.get(f"/api/pipelines/durations{query}").status_code == 422
+
+
+@pytest.mark.parametrize("pipelines", [1, 200])
+def test_usual_durations_cost_the_same_statements_for_a_whole_page(world: World, pipelines: int) -> None:
+    world.record(*(a_build(external_id=f"{at}", pipeline_external_id=f"1/{at}") for at in range(pipelines)))
+    client = serve(world.engine)
+
+    with statements(world.engine) as sent:
+        client.get(f"/api/pipelines/durations?pipeline_id={','.join(str(at) for at in range(1, pipelines + 1))}")
+
+    assert len(sent) == 4
 
 
 def test_a_pipeline_without_a_verdict_is_neither_broken_nor_whole(world: World, client: FlaskClient) -> None:

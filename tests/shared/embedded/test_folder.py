@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from shared.embedded.account import choose_account
+from shared.embedded.folder import Claim, Folder
 from shared.embedded.server import Server
 from shared.errors import CannotStart
 
@@ -108,3 +109,13 @@ def test_a_folder_too_deep_for_a_socket_has_it_in_a_short_private_place(place: P
 
     assert (mode, socket.exists()) == (0o700, False)
     assert deep not in socket.parents
+
+
+def test_a_start_that_was_killed_while_it_marked_the_folder_keeps_nobody_out(place: Path) -> None:
+    folder = place / "data"
+    folder.mkdir(mode=0o700)
+    (folder / "build-observatory.draft").write_text('{"made_')
+
+    with Claim(Folder(folder)):
+        assert (folder / "build-observatory.json").exists()
+        assert not (folder / "build-observatory.draft").exists()

@@ -1,0 +1,56 @@
+/** One build in a table: a line of cells, or a card of two lines where the table is narrow. */
+import { memo, type CSSProperties, type ReactElement } from "react";
+import type { Build, Duration as Typical } from "~/api/types";
+import { StatusPill } from "~/ui/pill";
+import { CELLS, Commit, Duration, Foreign, Name, Started } from "./cells";
+import type { Column } from "./columns";
+
+interface Props {
+  build: Build | undefined;
+  index: number;
+  offset: number;
+  id: string;
+  isHere: boolean;
+  usual: Typical | undefined;
+  /** What links keep of the address. */
+  kept: string;
+  /** Null: no room for columns. */
+  columns: readonly Column[] | null;
+}
+
+export const BuildRow = memo(function BuildRow({ build, index, offset, id, isHere, usual, kept, columns }: Props): ReactElement {
+  const style: CSSProperties = { transform: `translateY(${offset}px)` };
+  const shared = { id, className: columns === null ? "builds-row builds-card" : "builds-row", role: "row", "aria-rowindex": index + 2, "aria-selected": isHere, style };
+  if (build === undefined) return <div {...shared}><Ghost columns={columns} /></div>;
+  if (columns === null) return <div {...shared} data-build={build.id}><Card build={build} usual={usual} kept={kept} /></div>;
+  return (
+    <div {...shared} data-build={build.id}>
+      {columns.map((column) => (
+        <span key={column} role="gridcell" className={`builds-cell builds-${column}`}>{CELLS[column]({ build, usual, kept })}</span>
+      ))}
+    </div>
+  );
+});
+
+function Card({ build, usual, kept }: { build: Build; usual: Typical | undefined; kept: string }): ReactElement {
+  return (
+    <>
+      <span role="gridcell" className="builds-line">
+        <StatusPill status={build.status} isStale={build.stale_since !== null} />
+        <span className="builds-pipeline"><Name build={build} kept={kept} /></span>
+        <small className="quiet"><Started build={build} /></small>
+      </span>
+      <span role="gridcell" className="builds-line quiet">
+        <span className="builds-branch"><Foreign text={build.branch} /></span>
+        <span className="builds-commit">{build.commit_sha !== null && <Commit build={build} />}</span>
+        <Duration build={build} usual={usual} />
+      </span>
+    </>
+  );
+}
+
+/** The place of a build that is being fetched. */
+function Ghost({ columns }: { columns: readonly Column[] | null }): ReactElement {
+  const places = columns ?? ["pipeline"];
+  return <>{places.map((column) => <span key={column} role="gridcell" aria-label="Loading"><span className="skeleton" /></span>)}</>;
+}

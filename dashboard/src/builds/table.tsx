@@ -1,0 +1,211 @@
+/** Builds in rows, as many as there are: only those in sight are in the page, and only those around them in memory. */
+import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState, type CSSProperties, type KeyboardEvent, type MouseEvent, type ReactElement, type RefObject } from "react";
+import { useLocation } from "wouter";
+import type { Query } from "~/api/request";
+import type { Build } from "~/api/types";
+import { count, whole } from "~/lib/numbers";
+import { usePreference } from "~/state/preferences";
+import { useShortcuts } from "~/state/keys";
+import { keeping, useParameters } from "~/state/url";
+import { Icon } from "~/ui/icon";
+import { Blank, Failure } from "~/ui/states";
+import { NARROW, SHAPES, columnsOr, fitting, tracks, type Column } from "./columns";
+import type { Listing } from "./listing";
+import { BuildRow } from "./row";
+import { indexOf, keptBuilds, rowAt, type Rows } from "./rows";
+import { useListing } from "./use_listing";
+import { scrollFor, useRange } from "./use_range";
+import { met, useUsual } from "./usual";
+import { useWidth } from "~/charts/width";
+import "./table.css";
+
+const ROW_PX = 44;
+const CARD_PX = 64;
+const HEAD_PX = 34;
+const GHOSTS = 12;
+
+export function BuildTable({ query, none }: { query: Query; none?: string }): ReactElement {
+  const scroller = useRef<HTMLDivElement>(null);
+  const frame = useRef<HTMLDivElement>(null);
+  const width = useWidth(frame);
+  const [isAway, setAway] = useState(false);
+  const list = useListing(query, isAway);
+  const { rows, listing } = list;
+  const [chosen] = usePreference("builds.columns", columnsOr);
+  const rem = width / 16;
+  const columns = useMemo(() => (rem < NARROW ? null : fitting(chosen, rem)), [chosen, rem]);
+  const isBlank = rows !== undefined && !list.isOld && rows.count === 0 && rows.next === null;
+
+  if (list.headError !== null && rows === undefined) return <Failure error={list.headError} again={list.askAgain} />;
+  return (
+    <div ref={frame} className="builds" data-old={list.isOld || undefined} aria-busy={rows === undefined || list.isOld}>
+      {isBlank ? (
+        <Blank icon="search" title="No build matches">{none ?? "Widen the window of time or take a filter away."}</Blank>
+      ) : (
+        <Scroller {...{ scroller, columns, rows, listing, isAway, setAway }} error={list.error} />
+      )}
+      {rows !== undefined && (rows.fresh.length > 0 || list.isBehind) && (
+        <button type="button" className="button primary builds-fresh" onClick={() => toTop(scroller, listing)}>
+          <Icon name="up" /> {list.isBehind ? "Many new" : `${whole(rows.fresh.length)} new`}
+        </button>
+      )}
+    </div>
+  );
+}
+
+function toTop(scroller: RefObject<HTMLDivElement | null>, listing: Listing): void {
+  listing.release();
+  scroller.current?.scrollTo({ top: 0 });
+}
+
+interface ScrollerProps {
+  scroller: RefObject<HTMLDivElement | null>;
+  columns: readonly Column[] | null;
+  rows: Rows | undefined;
+  listing: Listing;
+  isAway: boolean;
+  setAway: (isAway: boolean) => void;
+  error: unknown;
+}
+
+function Scroller({ scroller, columns, rows, listing, isAway, setAway, error }: ScrollerProps): ReactElement {
+  const rowPx = columns === null ? CARD_PX : ROW_PX;
+  const isWhole = rows !== undefined && rows.next === null;
+  const total = rows === undefined ? GHOSTS : rows.count + (isWhole || error !== null ? 0 : 1);
+  const { first, last } = useRange(scroller, rowPx, total);
+  const slots = useSlots(last - first + 1);
+  useEffect(() => listing.see(first, last), [listing, first, last]);
+  useAnchor(scroller, rows, rowPx);
+  const cursor = useCursor(rows, rowPx, scroller);
+  const usual = useUsual(useIds(rows, first, last));
+  const id = useId();
+  const { search } = useParameters();
+  const kept = keeping("", search);
+  const [, navigate] = useLocation();
+  const style = { "--tracks": columns === null ? "minmax(0, 1fr)" : tracks(columns), "--row-px": `${rowPx}px`, "--rows": Math.max(total, 3) } as CSSProperties;
+  return (
+    // A grid is one stop of the tab key; arrows walk its rows.
+    // oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-noninteractive-element-interactions -- a grid is interactive, and a click on it is one on a link
+    <div ref={scroller} className="builds-scroller" role="grid" aria-label="Builds" aria-rowcount={isWhole ? total + 1 : -1} aria-activedescendant={cursor.index < 0 ? undefined : `${id}${cursor.index}`} tabIndex={0} style={style} onKeyDown={cursor.press} onClick={(event) => follow(event, navigate)} onScroll={(event) => setAway(isFarther(event.currentTarget, isAway, rowPx))}>
+      <div className={columns === null ? "visually-hidden" : "builds-head"} role="row" aria-rowindex={1}>
+        {(columns ?? ["pipeline" as const]).map((column) => (
+          <span key={column} role="columnheader" className={`builds-${column}`}>{column === "link" ? <span className="visually-hidden">Provider</span> : SHAPES[column].word}</span>
+        ))}
+      </div>
+      <div className="builds-rows" role="rowgroup" style={{ blockSize: total * rowPx }}>
+        {Array.from({ length: Math.max(0, last - first + 1) }, (_, step) => {
+          const index = first + step;
+          const build = rows === undefined ? undefined : rowAt(rows, index);
+          return <BuildRow key={index % slots} id={`${id}${index}`} index={index} offset={index * rowPx} build={build} columns={columns} kept={kept} isHere={index === cursor.index} usual={build && usual.get(build.pipeline_id)} />;
+        })}
+      </div>
+      {error !== null && <Failure error={error} again={() => listing.again()} />}
+      {isWhole && <p className="builds-end quiet">{count(rows.count, "build")}, no more</p>}
+    </div>
+  );
+}
+
+/** Rows that leave at one end are used again at the other: changing one costs less than making one. */
+function useSlots(shown: number): number {
+  const [slots, setSlots] = useState(1);
+  if (shown > slots) setSlots(shown);
+  return Math.max(slots, shown);
+}
+
+/** The rows' links are plain ones, which cost nothing while scrolling; within this page they are followed without leaving it. */
+function follow(event: MouseEvent, navigate: (to: string) => void): void {
+  const link = event.target instanceof Element ? event.target.closest<HTMLAnchorElement>("a.builds-open") : null;
+  if (link === null || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  navigate(link.getAttribute("href") ?? "/");
+}
+
+/** Once away, only the very top counts as back: there nothing would move. */
+function isFarther(scroller: HTMLElement, isAway: boolean, rowPx: number): boolean {
+  return scroller.scrollTop > (isAway ? 1 : rowPx / 2);
+}
+
+/** What comes or goes above the reader does not move what is read. */
+function useAnchor(scroller: RefObject<HTMLDivElement | null>, rows: Rows | undefined, rowPx: number): void {
+  const anchor = useRef<{ id: number; index: number } | null>(null);
+  // As last heard: asking the browser right after every change would cost a layout.
+  const scrolled = useRef(0);
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (element === null || rows === undefined) return undefined;
+    const was = anchor.current;
+    const index = was === null ? -1 : indexOf(rows, was.id);
+    if (was !== null && index >= 0 && index !== was.index) {
+      if (element.scrollTop > rowPx / 2) element.scrollTop += (index - was.index) * rowPx;
+      scrolled.current = element.scrollTop;
+    }
+    const mark = (): void => {
+      const top = Math.floor(scrolled.current / rowPx);
+      const build = rowAt(rows, top);
+      anchor.current = build === undefined ? null : { id: build.id, index: top };
+    };
+    const move = (): void => {
+      scrolled.current = element.scrollTop;
+      mark();
+    };
+    mark();
+    element.addEventListener("scroll", move, { passive: true });
+    return () => element.removeEventListener("scroll", move);
+  }, [scroller, rows, rowPx]);
+}
+
+interface Cursor {
+  index: number;
+  press: (event: KeyboardEvent) => void;
+}
+
+/** The row that keys move and open: it stays with its build, whatever comes above. */
+function useCursor(rows: Rows | undefined, rowPx: number, scroller: RefObject<HTMLDivElement | null>): Cursor {
+  const [chosen, choose] = useState<number | null>(null);
+  const [, navigate] = useLocation();
+  const { search } = useParameters();
+  const index = chosen === null || rows === undefined ? -1 : indexOf(rows, chosen);
+  const go = (step: number): void => {
+    if (rows === undefined) return;
+    const next = Math.min(Math.max(index + step, 0), rows.count - 1);
+    const build = rowAt(rows, index === -1 ? Math.floor((scroller.current?.scrollTop ?? 0) / rowPx) : next);
+    if (build === undefined) return;
+    choose(build.id);
+    const element = scroller.current;
+    const to = element === null ? null : scrollFor(indexOf(rows, build.id), element.scrollTop, element.clientHeight, rowPx, HEAD_PX);
+    if (to !== null) element?.scrollTo({ top: to });
+    if (document.activeElement !== element) element?.focus();
+  };
+  const open = (): void => {
+    if (chosen !== null && index >= 0) navigate(keeping(`/builds/${chosen}`, search));
+  };
+  useShortcuts([
+    { keys: ["j"], words: "Next build", group: "Builds", run: () => go(1) },
+    { keys: ["k"], words: "Previous build", group: "Builds", run: () => go(-1) },
+  ]);
+  const press = (event: KeyboardEvent): void => {
+    if (event.target !== event.currentTarget) return;
+    const deeds: Readonly<Record<string, () => void>> = { ArrowDown: () => go(1), ArrowUp: () => go(-1), Enter: open };
+    const deed = deeds[event.key];
+    if (deed === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    deed();
+  };
+  return { index, press };
+}
+
+const NO_IDS: readonly number[] = [];
+
+/** The pipelines of the rows in sight, and as many of those around as one question may hold. */
+function useIds(rows: Rows | undefined, first: number, last: number): readonly number[] {
+  const [known, know] = useState(NO_IDS);
+  if (rows === undefined) return known;
+  const inSight = Array.from({ length: Math.max(0, last - first + 1) }, (_, step) => rowAt(rows, first + step)).filter((build) => build !== undefined);
+  const next = met(known, idsOf(inSight), idsOf(keptBuilds(rows)));
+  if (next !== known) know(next);
+  return next;
+}
+
+function idsOf(builds: readonly Build[]): number[] {
+  return builds.map((build) => build.pipeline_id);
+}

@@ -1,0 +1,61 @@
+/** Where marks stand and which few of them are named. Pure. */
+import { scaleLinear } from "d3-scale";
+import { DAY, HOUR, tick } from "~/lib/time";
+
+export interface Mark {
+  at: number;
+  label: string;
+}
+
+/** The upper end of an axis of counts, and at most `most` whole numbers to name on it. */
+export function countTicks(max: number, most = 3): { top: number; ticks: number[] } {
+  const scale = scaleLinear().domain([0, Math.max(max, 1)]).nice(most);
+  return { top: scale.domain()[1] ?? 1, ticks: scale.ticks(most).filter((value) => Number.isInteger(value)) };
+}
+
+const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400];
+
+/** The same of seconds, by steps of the clock: 30 s, 5 min, not 25 s or 400 s. */
+export function durationTicks(max: number, most = 3): { top: number; ticks: number[] } {
+  const widest = STEPS.at(-1) ?? 1;
+  const step = STEPS.find((one) => max / one <= most) ?? Math.ceil(max / most / widest) * widest;
+  const steps = Math.max(1, Math.ceil(max / step - 1e-9));
+  return { top: steps * step, ticks: Array.from({ length: steps + 1 }, (_, place) => Number((place * step).toPrecision(6))) };
+}
+
+const HOUR_STEPS = [1, 2, 3, 4, 6, 12, 24] as const;
+const LABEL_PX = 64;
+
+/** Which buckets are named below the axis: round hours or every n-th day, by the clock of whoever looks. */
+export function timeMarks(starts: readonly Date[], width: number): Mark[] {
+  const room = Math.max(1, Math.floor(width / LABEL_PX));
+  const [first, second] = starts;
+  if (first === undefined) return [];
+  const length = second === undefined ? HOUR : second.getTime() - first.getTime();
+  if (length < DAY / 2) return hourMarks(starts, room);
+  const step = Math.ceil(starts.length / room);
+  // Counted from the newest, which is what people look for first.
+  return starts.flatMap((start, at) => ((starts.length - 1 - at) % step === 0 ? [{ at, label: tick(start, false) }] : []));
+}
+
+function hourMarks(starts: readonly Date[], room: number): Mark[] {
+  const marks = HOUR_STEPS.map((step) => starts.flatMap((start, at) => (start.getHours() % step === 0 && start.getMinutes() === 0 ? [{ at, label: tick(start, true) }] : [])));
+  return marks.find((list) => list.length <= room) ?? [];
+}
+
+/** Which of `count` equal bands a place is in. */
+export function bandAt(x: number, width: number, count: number): number {
+  return Math.min(count - 1, Math.max(0, Math.floor((x / Math.max(width, 1)) * count)));
+}
+
+/** Runs of places that have a value. */
+export function runs(values: readonly (number | null)[]): number[][] {
+  const list: number[][] = [];
+  values.forEach((value, at) => {
+    if (value === null) return;
+    const run = list.at(-1);
+    if (run !== undefined && run.at(-1) === at - 1) run.push(at);
+    else list.push([at]);
+  });
+  return list;
+}

@@ -1,0 +1,35 @@
+/** Where the page begins. */
+// The order of layers is the order in which they are first named, so these come first.
+import "./styles/tokens.css";
+import "./styles/base.css";
+import "./styles/parts.css";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { QueryClientProvider } from "@tanstack/react-query";
+import { newQueryClient } from "./api/use";
+import { applier } from "./live/apply";
+import { connect } from "./live/connection";
+import { refreshOnReturn } from "./live/returning";
+import { onBatch } from "./live/store";
+import { register } from "./offline/register";
+import { Shell } from "./shell/shell";
+import { listenForKeys } from "./state/keys";
+import { reportErrors } from "./shell/report";
+
+const client = newQueryClient();
+reportErrors();
+onBatch(applier(client));
+refreshOnReturn(() => client.invalidateQueries());
+connect();
+listenForKeys();
+register();
+
+const root = document.getElementById("root");
+if (root === null) throw new Error("the page has no place for the dashboard");
+createRoot(root).render(
+  <StrictMode>
+    <QueryClientProvider client={client}>
+      <Shell />
+    </QueryClientProvider>
+  </StrictMode>,
+);

@@ -1,0 +1,37 @@
+/** Something that needs a key: done at once where a session allows it, else after a key was asked for. */
+import { useCallback, useState, type ReactElement } from "react";
+import { Refused } from "~/api/request";
+import { KeySheet } from "./key_sheet";
+import { forget } from "./session";
+
+interface Wish {
+  run: () => Promise<void>;
+  /** Why the server did not do it as it was. */
+  refusal: string;
+}
+
+export interface Keyed {
+  /** Do this; where a key is missing, ask for one and go on. Throws whatever else is refused. */
+  attempt: (run: () => Promise<void>) => Promise<void>;
+  /** To be shown by whoever asked: nothing, unless a key is asked for. */
+  sheet: ReactElement | null;
+}
+
+export function useKeyed(what: string): Keyed {
+  const [wish, setWish] = useState<Wish | null>(null);
+  const attempt = useCallback(async (run: () => Promise<void>): Promise<void> => {
+    try {
+      await run();
+    } catch (error) {
+      if (!lacksKey(error)) throw error;
+      if (error.status === 401) forget();
+      setWish({ run, refusal: error.message });
+    }
+  }, []);
+  const close = useCallback(() => setWish(null), []);
+  return { attempt, sheet: wish && <KeySheet what={what} refusal={wish.refusal} run={wish.run} onClose={close} /> };
+}
+
+export function lacksKey(error: unknown): error is Refused {
+  return error instanceof Refused && (error.status === 401 || error.status === 403);
+}

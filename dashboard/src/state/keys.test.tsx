@@ -1,0 +1,91 @@
+import { cleanup, render } from "@testing-library/react";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { listenForKeys, useShortcuts } from "./keys";
+import { writeText } from "./preferences";
+
+let stop: () => void = () => undefined;
+
+beforeEach(() => {
+  stop = listenForKeys();
+});
+
+afterEach(() => {
+  stop();
+  cleanup();
+  localStorage.clear();
+});
+
+function Page({ run }: { run: () => void }): React.ReactElement {
+  useShortcuts([{ keys: ["Enter", "n"], words: "Open", group: "Test", run }]);
+  return <main><button type="button">A button</button><a href="/elsewhere">A link</a><input aria-label="A field" /><p tabIndex={-1}>Words</p></main>;
+}
+
+/** Whether the browser is left to do with it what it does. */
+function press(key: string, on: Element | null, held: KeyboardEventInit = {}): boolean {
+  return on?.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...held })) ?? true;
+}
+
+function Listening({ keys, run }: { keys: string[]; run: () => void }): React.ReactElement {
+  useShortcuts([{ keys, words: "Do", group: "Test", run }]);
+  return <main />;
+}
+
+test("Enter presses what has the focus, and opens what the view says only where nothing has it", () => {
+  const run = vi.fn<() => void>();
+  const { container } = render(<Page run={run} />);
+
+  const left = ["button", "a"].map((name) => press("Enter", container.querySelector(name)));
+  expect([left, run.mock.calls.length]).toEqual([[true, true], 0]);
+
+  expect([press("Enter", container.querySelector("p")), run.mock.calls.length]).toEqual([false, 1]);
+});
+
+test("a letter is the view's on a button, and the field's where somebody types", () => {
+  const run = vi.fn<() => void>();
+  const { container } = render(<Page run={run} />);
+
+  press("n", container.querySelector("button"));
+  press("n", container.querySelector("input"));
+
+  expect(run).toHaveBeenCalledTimes(1);
+});
+
+test.each([{ ctrlKey: true, shiftKey: true }, { metaKey: true, shiftKey: true }, { ctrlKey: true, altKey: true }])("keys with two held are the browser's: %o", (held) => {
+  const run = vi.fn<() => void>();
+  render(<Listening keys={["Ctrl+r", "Alt+r", "R", "r"]} run={run} />);
+
+  expect([press("R", document.body, held), run.mock.calls.length]).toEqual([true, 0]);
+  expect([press("r", document.body, { ctrlKey: true }), run.mock.calls.length]).toEqual([false, 1]);
+});
+
+test("Alt and a number is meant by the key, whatever the keyboard writes with it", () => {
+  const run = vi.fn<() => void>();
+  render(<Listening keys={["Alt+1"]} run={run} />);
+
+  press("¡", document.body, { altKey: true, code: "Digit1" });
+  press("€", document.body, { altKey: true, code: "KeyE" });
+
+  expect(run).toHaveBeenCalledTimes(1);
+});
+
+test.each([{ ctrlKey: true }, { altKey: true, code: "Digit1" }])("the browser's own keys are left to it where somebody wants that: %o", (held) => {
+  const run = vi.fn<() => void>();
+  render(<Listening keys={["Ctrl+1", "Alt+1", "1"]} run={run} />);
+  writeText("leaveBrowserKeys", "true");
+
+  expect(press("1", document.body, held)).toBe(true);
+  expect(press("1", document.body)).toBe(false);
+
+  expect(run).toHaveBeenCalledTimes(1);
+});
+
+test("under an open dialog no key of the page does anything, Escape least of all", () => {
+  const run = vi.fn<() => void>();
+  const { unmount } = render(<><Listening keys={["Escape", "r"]} run={run} /><dialog open>On top</dialog></>);
+
+  expect([press("Escape", document.body), press("r", document.body), run.mock.calls.length]).toEqual([true, true, 0]);
+
+  unmount();
+  render(<><Listening keys={["Escape", "r"]} run={run} /><dialog>Closed</dialog></>);
+  expect([press("Escape", document.body), run.mock.calls.length]).toEqual([false, 1]);
+});

@@ -1,0 +1,22 @@
+/** A link to a provider: only where it leads by http, never a script's. */
+import type { ReactElement, ReactNode } from "react";
+import { Icon } from "./icon";
+
+export function isSafe(url: string | null | undefined): url is string {
+  return typeof url === "string" && /^https?:\/\//i.test(url);
+}
+
+export function Outside({ url, words, children }: { url: string | null | undefined; words: string; children?: ReactNode }): ReactElement | null {
+  if (!isSafe(url)) return null;
+  return (
+    <a href={url} target="_blank" rel="noreferrer noopener" title={words} className="outside">
+      {children}
+      <Icon name="link" words={words} />
+    </a>
+  );
+}
+
+/** The same by a key. */
+export function openOutside(url: string | null | undefined): void {
+  if (isSafe(url)) window.open(url, "_blank", "noopener,noreferrer");
+}

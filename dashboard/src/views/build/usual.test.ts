@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { againstUsual, secondsSoFar } from "./usual";
+
+const USUAL = { p50: 100, p95: 180, builds: 20 };
+
+test("a tenth more or less is as usual", () => {
+  expect(againstUsual(109, USUAL).words).toBe("as usual");
+  expect(againstUsual(91, USUAL).words).toBe("as usual");
+});
+
+test("a second or two are as usual, however short builds are", () => {
+  expect(againstUsual(4.5, { ...USUAL, p50: 3 }).words).toBe("as usual");
+});
+
+test("more and less are said with how much", () => {
+  expect(againstUsual(160, USUAL)).toEqual({ words: "1 m 00 s longer than usual", tone: "none" });
+  expect(againstUsual(40, USUAL)).toEqual({ words: "1 m 00 s shorter than usual", tone: "none" });
+});
+
+test("longer than nineteen of twenty stands out", () => {
+  expect(againstUsual(181, USUAL).tone).toBe("late");
+  expect(againstUsual(181, { ...USUAL, p95: null }).tone).toBe("none");
+});
+
+test("what runs is as long as it has run", () => {
+  const build = { started_at: "2026-11-20T12:00:00Z", finished_at: null, duration_seconds: 0, status: "running" };
+  expect(secondsSoFar(build, Date.parse("2026-11-20T12:01:30Z"))).toBe(90);
+  expect(secondsSoFar({ ...build, duration_seconds: 42, status: "failed" }, 0)).toBe(42);
+});

@@ -1,0 +1,30 @@
+/** A duration against what is usual. */
+import { duration } from "~/lib/time";
+
+export interface Usual {
+  p50: number;
+  p95: number | null;
+  builds: number;
+}
+
+export interface Compared {
+  words: string;
+  tone: "good" | "late" | "none";
+}
+
+/** Below this share of difference, or below these seconds, nobody would call it other than usual. */
+const NOTABLE_SHARE = 0.1;
+const NOTABLE_SECONDS = 2;
+
+export function againstUsual(seconds: number, usual: Usual): Compared {
+  const more = seconds - usual.p50;
+  if (Math.abs(more) < Math.max(NOTABLE_SECONDS, usual.p50 * NOTABLE_SHARE)) return { words: "as usual", tone: "none" };
+  const by = `${duration(Math.abs(more))} ${more > 0 ? "longer" : "shorter"} than usual`;
+  return { words: by, tone: usual.p95 !== null && seconds > usual.p95 ? "late" : "none" };
+}
+
+/** Seconds from start to finish, or to now while it runs; what the provider shows where it is over. */
+export function secondsSoFar(build: { started_at: string | null; finished_at: string | null; duration_seconds: number | null; status: string }, now: number): number | null {
+  if (build.status === "running" && build.started_at !== null) return Math.max(0, (now - Date.parse(build.started_at)) / 1000);
+  return build.duration_seconds;
+}

@@ -1,0 +1,58 @@
+/** How an incident stands, in a word and in sentences. Pure. */
+import type { Incident } from "~/api/types";
+import { count } from "~/lib/numbers";
+import type { IconName, Tone } from "~/lib/status";
+
+export interface Standing {
+  word: string;
+  tone: Tone;
+  icon: IconName;
+}
+
+const STANDINGS: Readonly<Record<Incident["status"], Standing>> = {
+  broken: { word: "Broken", tone: "bad", icon: "cross" },
+  flapping: { word: "Flapping", tone: "late", icon: "warning" },
+  fixed: { word: "Fixed", tone: "good", icon: "check" },
+};
+
+export function standingOf(status: Incident["status"]): Standing {
+  return STANDINGS[status];
+}
+
+export interface Mark {
+  name: string;
+  icon: IconName;
+  words: string;
+}
+
+type Marked = Pick<Incident, "status" | "flaps" | "is_flaky" | "is_silent">;
+
+/** What is peculiar about it, and what that means for whoever looks. */
+export function marksOf(incident: Marked): Mark[] {
+  const marks: Mark[] = [];
+  if (incident.status === "flapping" || incident.flaps > 0) marks.push({ name: "Flapping", icon: "warning", words: flapping(incident.flaps) });
+  if (incident.is_flaky) marks.push({ name: "Flaky", icon: "flask", words: "The same build failed and passed in a later attempt, so what it built does not explain it." });
+  if (incident.is_silent) marks.push({ name: "Silent", icon: "bell", words: "It is no news, so nobody is told: it was there before anybody watched, is of the past, or was learnt of too late." });
+  return marks;
+}
+
+function flapping(flaps: number): string {
+  const before = flaps === 0 ? "It breaks and passes by turns." : `This branch had broken ${often(flaps)} already in the hour before.`;
+  return `${before} While it goes on like that it is told once, not at every turn.`;
+}
+
+/** `once`, `twice`, `3 times`. */
+export function often(times: number): string {
+  return ["never", "once", "twice"][times] ?? count(times, "time");
+}
+
+/** For how long it has been broken, or was, in whole seconds. */
+export function brokenFor(incident: Pick<Incident, "opened_at" | "fixed_at">, now: number): number {
+  const until = incident.fixed_at === null ? now : Date.parse(incident.fixed_at);
+  return Math.max(0, Math.round((until - Date.parse(incident.opened_at)) / 1000));
+}
+
+/** Where it is, unless the pipeline is called the same. */
+export function placeOf(incident: Pick<Incident, "repository" | "pipeline_name" | "instance">): string {
+  return incident.repository === null || incident.repository === incident.pipeline_name ? incident.instance : incident.repository;
+}

@@ -1,0 +1,21 @@
+/** Everything that is broken now, longest first. */
+import type { UseQueryResult } from "@tanstack/react-query";
+import type { Query } from "~/api/request";
+import type { Incident, Incidents } from "~/api/types";
+import { MOST_PAGES, useAll, type All } from "~/api/use_pages";
+
+export interface OpenIncidents {
+  incidents: readonly Incident[];
+  /** There are older ones still: the API gives the newest first. */
+  isCut: boolean;
+}
+
+export function useOpenIncidents(query: Query): UseQueryResult<OpenIncidents> {
+  return useAll("/api/incidents", { ...query, status: "open" }, { most: MOST_PAGES, select: longestFirst });
+}
+
+/** Of the same instant the one with the smaller id first, so that none changes places. */
+export function longestFirst({ pages, isCut }: All<Incidents>): OpenIncidents {
+  const incidents = pages.flatMap((page) => page.incidents);
+  return { incidents: incidents.sort((one, other) => Date.parse(one.opened_at) - Date.parse(other.opened_at) || one.id - other.id), isCut };
+}

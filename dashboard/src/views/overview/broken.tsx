@@ -1,0 +1,87 @@
+/** What is broken now, longest first. */
+import { useState, type ReactElement } from "react";
+import type { Query } from "~/api/request";
+import type { Incident } from "~/api/types";
+import { count, whole } from "~/lib/numbers";
+import { providerName } from "~/lib/provider";
+import { duration, exact } from "~/lib/time";
+import { useNow } from "~/state/now";
+import { useParameters } from "~/state/url";
+import { Icon } from "~/ui/icon";
+import { Panel } from "~/ui/panel";
+import { FlakyMark } from "~/ui/pill";
+import { Answered } from "~/ui/states";
+import { ViewLink } from "~/ui/view_link";
+import { useOpenIncidents, type OpenIncidents } from "~/views/incident/use_open";
+
+const FEW = 6;
+
+export function BrokenNow({ query }: { query: Query }): ReactElement {
+  const { get: chosen, set } = useParameters();
+  const isAll = chosen("broken") === "all" || query.branch !== undefined;
+  const open = useOpenIncidents(isAll ? query : { ...query, is_default_branch: "true" });
+  const actions = query.branch === undefined && (
+    <div className="segments" role="group" aria-label="Which branches">
+      <button type="button" aria-pressed={!isAll} onClick={() => set({ broken: null })}>Default</button>
+      <button type="button" aria-pressed={isAll} onClick={() => set({ broken: "all" })}>All branches</button>
+    </div>
+  );
+  return (
+    <Panel title="Broken now" aside={open.data && asideOf(open.data)} actions={actions} isFlush className="overview-broken">
+      <Answered of={open} rows={6}>{({ incidents }) => (incidents.length === 0 ? <AllGreen isAll={isAll} /> : <List incidents={incidents} />)}</Answered>
+    </Panel>
+  );
+}
+
+function asideOf({ incidents, isCut }: OpenIncidents): string | undefined {
+  if (incidents.length === 0) return undefined;
+  return `${isCut ? "the newest " : ""}${whole(incidents.length)}, longest first`;
+}
+
+function AllGreen({ isAll }: { isAll: boolean }): ReactElement {
+  return (
+    <div className="blank overview-green tone-good">
+      <Icon name="check" />
+      <strong>{isAll ? "Every branch is green." : "Every default branch is green."}</strong>
+      <p>Nothing is broken. A good moment to ship, or to put the kettle on.</p>
+    </div>
+  );
+}
+
+function List({ incidents }: { incidents: readonly Incident[] }): ReactElement {
+  const [isOpen, setOpen] = useState(false);
+  const shown = isOpen ? incidents : incidents.slice(0, FEW);
+  return (
+    <>
+      <ol className="overview-incidents">{shown.map((incident) => <Row key={incident.id} incident={incident} />)}</ol>
+      {incidents.length > FEW && (
+        <button type="button" className="overview-more" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+          {isOpen ? "Only the longest" : `${incidents.length - FEW} more`} <Icon name={isOpen ? "up" : "down"} />
+        </button>
+      )}
+    </>
+  );
+}
+
+function Row({ incident }: { incident: Incident }): ReactElement {
+  const now = useNow();
+  const seconds = Math.max(0, (now - Date.parse(incident.opened_at)) / 1000);
+  return (
+    <li className="overview-incident">
+      <span className="overview-incident-name">
+        <ViewLink to={`/incidents/${incident.id}`} className="foreign clip" title={incident.pipeline_name}>{incident.pipeline_name}</ViewLink>
+        {incident.status === "flapping" && <span className="tag late" title={`Broke ${count(incident.flaps + 1, "time")} within an hour`}>flapping</span>}
+        {incident.is_flaky && <FlakyMark />}
+        <span className="overview-broken-for" title={`Since ${exact(incident.opened_at)}`}>{duration(Math.round(seconds))}</span>
+      </span>
+      <span className="overview-incident-where quiet">
+        <span className="foreign clip" title={`${incident.repository ?? providerName(incident.provider)} ${incident.branch ?? ""}`}>{incident.repository ?? providerName(incident.provider)}{incident.branch !== null && ` · ${incident.branch}`}</span>
+      </span>
+      <span className="overview-incident-facts quiet">
+        {count(incident.failures, "failure")}
+        <ViewLink to={`/builds/${incident.first_bad_build_id}`}>first bad</ViewLink>
+        {incident.last_good_build_id === null ? <span>never good while watched</span> : <ViewLink to={`/builds/${incident.last_good_build_id}`}>last good</ViewLink>}
+      </span>
+    </li>
+  );
+}

@@ -1,0 +1,56 @@
+/** Four figures of the branches that the grid shows, each with the builds or incidents behind it. */
+import type { ReactElement, ReactNode } from "react";
+import type { Query } from "~/api/request";
+import { useGet } from "~/api/use";
+import type { Overview } from "~/api/types";
+import { BuildsLink } from "~/builds/builds_link";
+import { percent, whole } from "~/lib/numbers";
+import { duration } from "~/lib/time";
+import { useScope } from "~/state/scope";
+import { Icon } from "~/ui/icon";
+import { Menu } from "~/ui/menu";
+import { IncidentsLink } from "~/views/pipeline/incidents_link";
+
+interface Figure {
+  name: string;
+  value: string;
+  about: string;
+  formula: string | undefined;
+  link: (children: ReactNode) => ReactNode;
+}
+
+export function Figures({ query }: { query: Query }): ReactElement {
+  const { frame } = useScope();
+  const { data } = useGet<Overview>("/api/metrics/overview", { ...query, since: frame.since, until: frame.until });
+  const where = query.branch === undefined ? "all branches" : "of the branch";
+  return (
+    <section className="waterfall-figures" aria-label={`Figures of the ${frame.words}, ${where}`}>
+      {data === undefined
+        ? NAMES.map((name) => <div key={name} className="panel"><span className="quiet">{name}</span><span className="skeleton" /></div>)
+        : figuresOf(data).map((figure) => (
+            <div key={figure.name} className="panel">
+              <div className="row">
+                <span className="quiet">{figure.name}</span>
+                <Menu label={<Icon name="info" />} words={`How ${figure.name.toLowerCase()} comes about`} className="button plain square push">
+                  <p className="waterfall-formula">{figure.formula} Of builds queued in the {frame.words}, {where}.</p>
+                </Menu>
+              </div>
+              <strong>{figure.link(figure.value)}</strong>
+              <small className="quiet">{figure.about}</small>
+            </div>
+          ))}
+    </section>
+  );
+}
+
+const NAMES = ["Success rate", "Median duration", "Time to green", "Active"] as const;
+
+function figuresOf(of: Overview): Figure[] {
+  const builds = (link: string | undefined) => (children: ReactNode) => <BuildsLink link={link}>{children}</BuildsLink>;
+  return [
+    { name: NAMES[0], value: percent(of.success_rate), about: `of ${whole(of.verdicts)} builds with a verdict`, formula: of.formula.success_rate, link: builds(of.links.success_rate) },
+    { name: NAMES[1], value: duration(of.duration_seconds.p50), about: `p95 ${duration(of.duration_seconds.p95)}`, formula: of.formula.duration_seconds, link: builds(of.links.duration_seconds) },
+    { name: NAMES[2], value: duration(of.recovery.average), about: `${whole(of.recovery.fixed)} fixed, ${whole(of.recovery.open)} open`, formula: of.formula.recovery, link: (children) => <IncidentsLink link={of.links["recovery.fixed"]}>{children}</IncidentsLink> },
+    { name: NAMES[3], value: whole(of.active.builds), about: `${whole(of.active.by_status.running ?? 0)} running`, formula: of.formula.active, link: builds(of.links.active) },
+  ];
+}

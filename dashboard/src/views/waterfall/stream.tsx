@@ -1,0 +1,62 @@
+/** Builds as they change, the newest change on top. */
+import { useEffect, useState, type ReactElement } from "react";
+import type { Query } from "~/api/request";
+import { fits } from "~/builds/filter";
+import { useGet } from "~/api/use";
+import type { Build, Builds } from "~/api/types";
+import { onBatch } from "~/live/store";
+import { Instant } from "~/ui/instant";
+import { Panel } from "~/ui/panel";
+import { StatusPill } from "~/ui/pill";
+import { Answered, Blank } from "~/ui/states";
+import { ViewLink } from "~/ui/view_link";
+
+const MOST = 50;
+
+export function Stream({ query }: { query: Query }): ReactElement {
+  const newest = useGet<Builds>("/api/builds", { ...query, limit: 20 });
+  const changed = useChanged(query);
+  return (
+    <Panel title="Live" aside="the newest change on top" isFlush className="waterfall-stream">
+      <Answered of={newest} rows={10}>
+        {({ builds }) => {
+          const known = new Set(changed.map((build) => build.id));
+          const all = [...changed, ...builds.filter((build) => !known.has(build.id))].slice(0, MOST);
+          if (all.length === 0) return <Blank icon="pulse" title="Quiet">What is built next appears here.</Blank>;
+          return (
+            <ol>
+              {all.map((build) => (
+                <li key={build.id}>
+                  <StatusPill status={build.status} isBare isStale={build.stale_since !== null} />
+                  <ViewLink to={`/builds/${build.id}`} className="clip foreign">{build.pipeline_name}</ViewLink>
+                  <small className="quiet clip"><span className="foreign">{build.branch}</span></small>
+                  <small className="quiet"><Instant at={build.recorded_at} /></small>
+                </li>
+              ))}
+            </ol>
+          );
+        }}
+      </Answered>
+    </Panel>
+  );
+}
+
+/** The builds of this scope that changed since the view was opened, the last change first. */
+function useChanged(query: Query): readonly Build[] {
+  const asked = JSON.stringify(query);
+  const [kept, setKept] = useState<{ asked: string; builds: readonly Build[] }>({ asked, builds: [] });
+  useEffect(
+    () =>
+      onBatch(({ builds }) => {
+        const mine = [...builds.values()].filter((build) => fits(build, query) === "yes").toReversed();
+        if (mine.length === 0) return;
+        setKept((before) => {
+          const others = before.asked === asked ? before.builds.filter((build) => !builds.has(build.id)) : [];
+          return { asked, builds: [...mine, ...others].slice(0, MOST) };
+        });
+      }),
+    // oxlint-disable-next-line react/exhaustive-deps -- the query is the same while its text is
+    [asked],
+  );
+  return kept.asked === asked ? kept.builds : [];
+}

@@ -1,0 +1,187 @@
+"""The table of builds: each filter narrows it to what the database says, stands in the address and stays there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from sqlalchemy import Engine, text
+
+FEW = 6
+
+_NEWEST = """
+    SELECT b.id FROM builds b JOIN pipelines p ON p.id = b.pipeline_id JOIN instances i ON i.id = p.instance_id
+    JOIN projects j ON j.id = b.project_id LEFT JOIN repositories r ON r.id = p.repository_id
+    WHERE b.queued_at > now() - interval '23 hours' AND {condition} ORDER BY b.queued_at DESC, b.id DESC LIMIT {few}
+"""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """How a person sets it, what stands in the address then, and what it means in the database."""
+
+    label: str
+    value: str
+    parameter: str
+    condition: str
+    said: str | None = None
+
+
+CHOSEN = (
+    Filter("Provider", "gitlab", "provider", "i.provider = 'gitlab'"),
+    Filter("Instance", "ci.acme.test", "instance", "i.name = 'ci.acme.test'"),
+    Filter("Project", "mobile", "project", "j.key = 'mobile'"),
+    Filter("Repository", "acme/payments", "repository", "r.name = 'acme/payments'"),
+)
+TYPED = (
+    Filter("Branch", "taxes-early", "branch", "b.branch = 'taxes-early'"),
+    Filter("Author", "grace", "author", "b.author = 'grace'"),
+)
+
+
+def newest(engine: Engine, condition: str) -> list[str]:
+    with engine.connect() as connection:
+        found = connection.execute(text(_NEWEST.format(condition=condition, few=FEW))).scalars().all()
+    assert found, condition
+    return [str(each) for each in found]
+
+
+def table(page: Page) -> Locator:
+    return page.get_by_role("grid", name="Builds")
+
+
+def expect_rows(page: Page, ids: list[str]) -> None:
+    """The first rows are these builds, and the table has no others where these are all."""
+    rows = table(page).locator("[data-build]")
+    for place, one in enumerate(ids):
+        expect(rows.nth(place)).to_have_attribute("data-build", one)
+    if len(ids) < FEW:
+        expect(rows).to_have_count(len(ids))
+
+
+def parameters(page: Page) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def expect_to_stay(page: Page, engine: Engine, wanted: Filter) -> None:
+    """It narrowed the table, stands in the address, survives a reload, and goes when its chip is taken away."""
+    ids = newest(engine, wanted.condition)
+    expect_rows(page, ids)
+    assert parameters(page)[wanted.parameter] == wanted.value
+    page.reload()
+    expect_rows(page, ids)
+    page.get_by_role("list", name="Filters that are set").get_by_role("button", name="Remove the filter").click()
+    expect_rows(page, newest(engine, "true"))
+    assert wanted.parameter not in parameters(page)
+
+
+@pytest.mark.parametrize("wanted", CHOSEN, ids=lambda one: one.parameter)
+def test_a_filter_that_is_chosen_narrows_the_table(visit: Callable[..., Page], engine: Engine, wanted: Filter) -> None:
+    page = visit("/")
+    page.get_by_role("button", name="Filter", exact=True).click()
+
+    page.locator(".menu:popover-open").get_by_label(wanted.label).select_option(wanted.value)
+
+    expect_to_stay(page, engine, wanted)
+
+
+@pytest.mark.parametrize("wanted", TYPED, ids=lambda one: one.parameter)
+def test_a_filter_that_is_typed_narrows_the_table(visit: Callable[..., Page], engine: Engine, wanted: Filter) -> None:
+    page = visit("/")
+    page.get_by_role("button", name="Filter", exact=True).click()
+
+    field = page.locator(".menu:popover-open").get_by_label(wanted.label)
+    field.fill(wanted.value)
+    field.press("Enter")
+
+    expect_to_stay(page, engine, wanted)
+
+
+def test_statuses_are_ticked_several_at_once(visit: Callable[..., Page], engine: Engine) -> None:
+    page = visit("/")
+    page.get_by_role("button", name="Status").click()
+    page.get_by_role("checkbox", name="Failed").check()
+    page.get_by_role("checkbox", name="Cancelled").check()
+    ids = newest(engine, "b.status IN ('failed', 'cancelled')")
+
+    expect_rows(page, ids)
+    assert parameters(page)["status"] == "failed,cancelled"
+    page.reload()
+    expect_rows(page, ids)
+    expect(page.get_by_role("list", name="Filters that are set").get_by_role("listitem")).to_have_count(3)
+    page.get_by_role("button", name="Clear all").click()
+    expect_rows(page, newest(engine, "true"))
+
+
+def test_a_search_finds_words_of_a_commit(visit: Callable[..., Page], engine: Engine) -> None:
+    page = visit("/")
+
+    page.get_by_role("searchbox", name="Search builds").fill("browser driver")
+
+    expect_to_stay(
+        page,
+        engine,
+        Filter("", "browser driver", "q", "b.commit_message = 'Upgrade the browser driver'"),
+    )
+
+
+def test_a_span_of_time_narrows_the_table(visit: Callable[..., Page], engine: Engine) -> None:
+    page = visit("/")
+    with engine.connect() as connection:
+        at = connection.execute(text("SELECT to_char(now() - interval '6 hours', 'YYYY-MM-DD\"T\"HH24:MI')")).scalar()
+    page.get_by_role("button", name="Filter", exact=True).click()
+
+    page.locator(".menu:popover-open").get_by_label("Queued until").fill(str(at))
+
+    ids = newest(engine, f"b.queued_at < timestamp '{at}' AT TIME ZONE 'UTC'")
+    expect_rows(page, ids)
+    assert parameters(page)["to"].startswith(str(at))
+    page.reload()
+    expect_rows(page, ids)
+
+
+def test_the_window_of_the_header_holds_for_figures_and_table(visit: Callable[..., Page]) -> None:
+    page = visit("/")
+    builds = page.get_by_role("region", name="Outcomes").get_by_text("builds by when they were queued")
+    day = int(builds.inner_text().split()[0].replace(",", ""))
+
+    page.get_by_label("Window of time").select_option("7d")
+
+    expect(builds).not_to_have_text(f"{day} builds by when they were queued")
+    assert int(builds.inner_text().split()[0].replace(",", "")) > day
+    assert parameters(page)["window"] == "7d"
+
+
+def test_a_figure_leads_to_exactly_the_builds_behind_it(visit: Callable[..., Page], engine: Engine) -> None:
+    page = visit("/")
+
+    page.get_by_role("list", name="Builds by status").get_by_role("link", name="Failed").click()
+
+    expect_rows(page, newest(engine, "b.status = 'failed'"))
+    assert parameters(page)["status"] == "failed"
+
+
+def test_a_filter_can_be_kept_and_taken_up_again(visit: Callable[..., Page], engine: Engine) -> None:
+    page = visit("/?author=ada&status=failed")
+    page.get_by_role("button", name="Saved filters").click()
+    page.get_by_label("Save the filters that are set as").fill("What I broke")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.goto("/")
+
+    page.get_by_role("button", name="Saved filters").click()
+    page.get_by_role("button", name="What I broke", exact=True).click()
+
+    assert parameters(page) == {"author": "ada", "status": "failed"}
+
+
+def test_what_is_shown_can_be_taken_along(visit: Callable[..., Page], engine: Engine) -> None:
+    page = visit("/?status=failed&branch=main")
+    page.get_by_role("button", name="Export").click()
+
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="CSV").click()
+
+    lines = saved.value.path().read_text().splitlines()
+    assert len(newest(engine, "b.status = 'failed' AND b.branch = 'main'")) <= len(lines) - 1
+    assert all(",failed," in line for line in lines[1:])

@@ -15,14 +15,31 @@ from alerts.plan_routes import Decided, Routing, Wanted
 from alerts.verdicts import Verdict
 from shared import events
 from shared.config.settings import ReceiverSettings
+from shared.metrics.contributions import OF_INCIDENT
 from shared.wire import encode
 
 Ids = Mapping[int, int]
 """The ids that incidents have in the table, by those they have in the fold."""
 
+# What figures knew of an incident is taken away, and what they are to know now is added; what stays cancels out.
+_CHANGES = f"""
+    changed AS (
+        INSERT INTO metric_changes (build_id, pipeline_id, branch, queued_at, status, builds, first_tries, duration_ms,
+                                    queued_ms)
+        SELECT 0, pipeline_id, nullif(branch, ''), at, status, sum(sign), 0, duration_ms, queued_ms
+        FROM (
+            SELECT -1 AS sign, i.pipeline_id, i.branch, e.*
+            FROM incidents i JOIN planned p ON p.real_id = i.id CROSS JOIN LATERAL {OF_INCIDENT.format("i")} e
+            UNION ALL
+            SELECT 1, p.pipeline_id, p.branch, e.* FROM planned p CROSS JOIN LATERAL {OF_INCIDENT.format("p")} e
+        ) before_and_after
+        GROUP BY pipeline_id, branch, at, status, duration_ms, queued_ms HAVING sum(sign) <> 0
+    )
+"""
+
 # Known incidents come first and new ones as they were opened, because of one branch at most one may be open at any
 # moment. The conflict is with the primary key alone: a known incident is changed, a new one has an id nobody had.
-_INCIDENTS = text("""
+_INCIDENTS = text(f"""
     WITH planned AS MATERIALIZED (
         SELECT CASE WHEN id > 0 THEN id ELSE nextval(pg_get_serial_sequence('incidents', 'id')) END AS real_id, p.*
         FROM (
@@ -48,7 +65,7 @@ _INCIDENTS = text("""
             last_bad_build_id = excluded.last_bad_build_id, last_bad_attempt = excluded.last_bad_attempt,
             fixed_build_id = excluded.fixed_build_id, fixed_attempt = excluded.fixed_attempt,
             is_flaky = excluded.is_flaky, is_silent = excluded.is_silent
-    )
+    ), {_CHANGES}
     SELECT id, real_id FROM planned
 """).bindparams(bindparam("rows", type_=JSONB))
 

@@ -111,9 +111,9 @@ class RecoverySchema(Shape):
 
     fixed = integer_field("how many ended in the window", is_known=True)
     average = number_field("seconds from first failure to the pass, of these")
-    p50 = number_field("seconds: half of them did not last longer")
+    p50 = number_field("seconds, within 2 %: half of them did not last longer")
     red_seconds = number_field("how long incidents were open in the window, summed up")
-    open = integer_field("of those opened before the window ends: how many are not over now", is_known=True)
+    open = integer_field("how many were open when the window ended, or are at its last full minute", is_known=True)
 
 
 class RecoveryTimeSchema(Shape):

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from benchmarks.bare_tables import bare
 from shared.database import libpq_url, make_engine
 from shared.metrics import flakes, members
-from shared.metrics.cells import CLASS_SQL, REASON_SQL, STATUS_SQL, CellScope, Grain, first_hour_sql, grains_of
+from shared.metrics.cells import CLASS_SQL, REASON_SQL, WORD_SQL, CellScope, Grain, first_hour_sql, grains_of
+from shared.metrics.contributions import OF_INCIDENTS
 from shared.metrics.fold import alone, fold
 from shared.metrics.histogram import BIN_SQL
 
@@ -21,7 +22,7 @@ _TAIL_BITS, _HOUR_BITS, _BIN_BITS = 8, 20, 10
 
 # Every operator of bits binds as tightly as any other, so each shift stands in brackets.
 _TAIL = f"""(({CLASS_SQL.format(branch="b.branch", default_branch="m.default_branch")}) << 6)
-            | (({STATUS_SQL.format(status="{status}")}) << 2) | ({REASON_SQL.format(reason="{reason}")})"""
+            | (({WORD_SQL.format(status="{status}")}) << 2) | ({REASON_SQL.format(reason="{reason}")})"""
 _HOUR = "floor(extract(epoch FROM b.queued_at) / 3600)::bigint"
 
 # A first try of its own where there was a second one: those of the data sets failed.
@@ -40,6 +41,12 @@ _COUNTED = f"""
         SELECT {_TAIL.format(status="'failed'", reason="NULL")}, 0, 1, 0, NULL, NULL, NULL, NULL WHERE b.attempt = 2
     ) c
     WHERE b.is_finished
+    UNION ALL
+    SELECT m.instance_id, m.project_id, m.repository_id, m.pipeline_id, {_HOUR}, {
+    _TAIL.format(status="b.status", reason="NULL")
+},
+           1, 0, 0, b.duration_ms, b.queued_ms, {BIN_SQL.format(ms="b.duration_ms")}, {BIN_SQL.format(ms="b.queued_ms")}
+    FROM ({OF_INCIDENTS.format(where="true")}) b JOIN metric_members m ON m.pipeline_id = b.pipeline_id
 """
 
 _HISTOGRAM = f"""

@@ -166,6 +166,8 @@ class Fetches:
         try:
             builds = self._fetched(works)
         except (ProviderError, SecretUnavailable) as error:
+            if self._stop.is_set():
+                raise Stopping from error
             if isinstance(error, SecretUnavailable):
                 self._count(works[0], ErrorKind.SECRET_UNAVAILABLE, str(error))
             self._records.settle([unanswered(work.claim, error) for work in works])
@@ -218,6 +220,8 @@ class Fetches:
 
     def _note(self, work: Work, name: str, budgets: Sequence[Budget], trouble: ProviderError | None) -> None:
         """Keep what the answer taught about the credential, and count it where it is an error."""
+        if self._stop.is_set():
+            return
         claim = work.claim
         with Session(self._engine) as session, session.begin():
             limit_waiting(session)

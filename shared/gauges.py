@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from shared.ghosts import IS_LIVE
 from shared.judged import JUDGED
-from shared.metrics.cells import BranchClass, CellScope, Grain
+from shared.metrics.cells import OF_BUILDS_ONLY, BranchClass, CellScope, Grain
 from shared.rows import Row, rows
 
 MOST_DELIVERIES = 10_000
@@ -36,6 +36,7 @@ _PIPELINES = f"""
         FROM pipelines p CROSS JOIN LATERAL (
             SELECT coalesce(sum(m.builds), 0) AS builds FROM metric_cells m
             WHERE m.scope = {CellScope.PIPELINE:d} AND m.scope_id = p.id AND m.grain = {Grain.EVER:d}
+              AND m.{OF_BUILDS_ONLY}
         ) n
         WHERE n.builds > 0 OR EXISTS (SELECT FROM builds b WHERE b.pipeline_id = p.id)
         ORDER BY n.builds DESC, p.id LIMIT :most
@@ -70,6 +71,7 @@ _LAST_RUNS = f"""
             SELECT m.starts_at FROM metric_cells m
             WHERE near.id IS NULL AND m.scope = {CellScope.PIPELINE:d} AND m.scope_id = p.id
               AND m.grain = {Grain.DAY:d} AND m.branch_class = {BranchClass.DEFAULT:d} AND m.builds > 0
+              AND m.{OF_BUILDS_ONLY}
             ORDER BY m.starts_at DESC LIMIT 1
         ) d CROSS JOIN LATERAL (
             SELECT b.id FROM builds b

@@ -4,11 +4,22 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
+from shared.metrics.contributions import OF_INCIDENTS
 from tests.factories import NOON
+
+_CHANGES = text(f"""
+    INSERT INTO metric_changes (build_id, pipeline_id, branch, queued_at, status, builds, first_tries, duration_ms,
+                                queued_ms)
+    SELECT build_id, pipeline_id, branch, queued_at, status, builds, first_tries, duration_ms, queued_ms
+    FROM ({OF_INCIDENTS.format(where="b.id = :id")}) c
+""")
 
 
 def an_incident(engine: Engine, **overrides: Any) -> int:
-    """Commit an incident of pipeline 1 on main, open since noon, first and last bad build 1; returns its id."""
+    """Commit an incident of pipeline 1 on main, open since noon, first and last bad build 1; returns its id.
+
+    Figures learn of it as the planner has them learn.
+    """
     opened_at = overrides.get("opened_at", NOON)
     columns: dict[str, Any] = {
         "pipeline_id": 1,
@@ -26,7 +37,9 @@ def an_incident(engine: Engine, **overrides: Any) -> int:
         INSERT INTO incidents ({", ".join(columns)}) VALUES ({", ".join(f":{name}" for name in columns)}) RETURNING id
     """)
     with engine.begin() as connection:
-        return int(connection.execute(statement, columns).scalar_one())
+        incident_id = int(connection.execute(statement, columns).scalar_one())
+        connection.execute(_CHANGES, {"id": incident_id})
+    return incident_id
 
 
 def an_incident_event(engine: Engine, incident_id: int, **overrides: Any) -> int:

@@ -16,8 +16,8 @@ from shared.metrics.cells import (
     FIRST_MONDAY,
     LENGTHS,
     REASON_SQL,
-    STATUS_SQL,
     WITH_QUARTERS,
+    WORD_SQL,
     CellScope,
     Grain,
 )
@@ -36,7 +36,7 @@ KEY = "scope, scope_id, grain, starts_at, branch_class, status, cancel_reason"
 ENTRIES_OF_CONTRIBUTIONS = f"""
     SELECT m.instance_id, m.project_id, m.repository_id, c.pipeline_id, date_trunc('hour', c.queued_at, 'UTC') AS hour,
            {CLASS_SQL.format(branch="c.branch", default_branch="m.default_branch")} AS branch_class,
-           {STATUS_SQL.format(status="c.status")} AS status,
+           {WORD_SQL.format(status="c.status")} AS status,
            {REASON_SQL.format(reason="c.cancel_reason")} AS cancel_reason, e.*
     FROM ({{contributions}}) c JOIN {{members}} m ON m.pipeline_id = c.pipeline_id
     CROSS JOIN LATERAL (VALUES

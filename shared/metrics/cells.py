@@ -71,6 +71,13 @@ class BranchClass(IntEnum):
 
 STATUS_CODE = {status: status.rank for status in Status}
 
+INCIDENT_CODE = {"opened": len(Status), "fixed": len(Status) + 1}
+"""What a cell counts instead of builds with a status: incidents, by the hour they opened, and by the one they ended."""
+
+OF_BUILDS_ONLY = f"status < {min(INCIDENT_CODE.values())}"
+OF_INCIDENTS_ONLY = f"status >= {min(INCIDENT_CODE.values())}"
+"""Which cells count builds, and which incidents, as SQL."""
+
 REASON_CODE: dict[CancelReason | None, int] = {
     None: 0,
     CancelReason.SUPERSEDED: 1,
@@ -79,12 +86,14 @@ REASON_CODE: dict[CancelReason | None, int] = {
 }
 
 _STATUS_CASES = " ".join(f"WHEN '{status}' THEN {code}" for status, code in STATUS_CODE.items())
+_WORD_CASES = " ".join(f"WHEN '{word}' THEN {code}" for word, code in (STATUS_CODE | INCIDENT_CODE).items())
 _REASON_CASES = " ".join(f"WHEN '{reason}' THEN {code}" for reason, code in REASON_CODE.items() if reason)
 
 STATUS_SQL = f"CASE {{status}} {_STATUS_CASES} END"
+WORD_SQL = f"CASE {{status}} {_WORD_CASES} END"
 REASON_SQL = f"CASE {{reason}} {_REASON_CASES} ELSE 0 END"
 CLASS_SQL = (
     f"CASE WHEN {{branch}} IS NULL THEN {BranchClass.NONE:d} "
     f"WHEN {{branch}} = {{default_branch}} THEN {BranchClass.DEFAULT:d} ELSE {BranchClass.OTHER:d} END"
 )
-"""The codes as SQL, to be formatted with the columns' names."""
+"""The codes as SQL, to be formatted with the columns' names; those of WORD_SQL include incidents'."""

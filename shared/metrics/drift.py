@@ -8,7 +8,7 @@ from itertools import groupby
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared.metrics.cells import CellScope, Grain
+from shared.metrics.cells import INCIDENT_CODE, CellScope, Grain
 from shared.metrics.verify import Difference, Verification
 from shared.rows import Row
 
@@ -105,7 +105,8 @@ def _words(differences: list[Difference]) -> str:
 def _figure(each: Difference) -> str:
     bin_ = "" if each.bin < 0 else f"[{each.bin}]"
     reason = f" ({each.reason})" if each.reason else ""
-    return f"{each.figure}{bin_} of {each.status}{reason} {_BRANCHES[each.branch_class]}, {_span(each)}"
+    figure = "incidents" if each.status in INCIDENT_CODE and each.figure == "builds" else each.figure
+    return f"{figure}{bin_} of {each.status}{reason} {_BRANCHES[each.branch_class]}, {_span(each)}"
 
 
 def _span(each: Difference) -> str:

@@ -9,7 +9,7 @@ from math import ceil, log
 
 from sqlalchemy.orm import Session
 
-from shared.metrics.cells import STATUS_CODE, STATUS_SQL, CellScope, Grain
+from shared.metrics.cells import OF_BUILDS_ONLY, STATUS_CODE, STATUS_SQL, CellScope, Grain
 from shared.metrics.contributions import OF_CHANGES
 from shared.metrics.histogram import BIN_SQL, RATIO
 from shared.rows import Row, as_int, rows
@@ -38,7 +38,8 @@ _COUNTS = f"""
         SELECT {CellScope.PIPELINE:d} AS scope, s.id, m.status, m.builds, m.first_tries, m.flaky
         FROM unnest(CAST(:pipelines AS bigint[])) AS s(id) CROSS JOIN LATERAL (
             SELECT * FROM metric_cells m
-            WHERE m.scope = {CellScope.PIPELINE:d} AND m.scope_id = s.id AND m.grain = {Grain.EVER:d} OFFSET 0
+            WHERE m.scope = {CellScope.PIPELINE:d} AND m.scope_id = s.id AND m.grain = {Grain.EVER:d}
+              AND m.{OF_BUILDS_ONLY} OFFSET 0
         ) m
         UNION ALL
         SELECT {CellScope.PIPELINE:d}, c.pipeline_id, c.status, c.builds, c.first_tries, c.flaky
@@ -47,6 +48,7 @@ _COUNTS = f"""
         SELECT {CellScope.INSTANCE:d}, i.id, m.status, m.builds, m.first_tries, m.flaky
         FROM instances i JOIN metric_cells m
             ON m.scope = {CellScope.INSTANCE:d} AND m.scope_id = i.id AND m.grain = {Grain.EVER:d}
+            AND m.{OF_BUILDS_ONLY}
         UNION ALL
         SELECT {CellScope.INSTANCE:d}, c.instance_id, c.status, c.builds, c.first_tries, c.flaky FROM changes c
     )
@@ -63,6 +65,7 @@ _TIMES = f"""
                m.{{what}}_counts AS counts
         FROM instances i JOIN metric_cells m
             ON m.scope = {CellScope.INSTANCE:d} AND m.scope_id = i.id AND m.grain = {Grain.EVER:d}
+            AND m.{OF_BUILDS_ONLY}
         UNION ALL
         SELECT p.instance_id, {_STATUS}, c.builds * c.{{what}}_ms,
                ARRAY[{BIN_SQL.format(ms="c.{what}_ms")}], ARRAY[c.builds]

@@ -52,8 +52,9 @@ def builds_link(wanted: BuildFilter, frame: Window | None, **narrowing: str) -> 
 
 def of_figures(wanted: BuildFilter, frame: Window) -> dict[str, str]:
     """The builds behind each figure of a window, and the incidents behind what is told of recoveries."""
-    still_open = _incidents(wanted, status="open", until=_instant(frame.elapsed_until))
-    return of_builds(wanted, frame) | of_recovery(wanted, frame) | {"recovery.open": still_open} | _of_now(wanted)
+    end = _instant(frame.elapsed_until)
+    open_then = _incidents(wanted, red_since=end, until=end)
+    return of_builds(wanted, frame) | of_recovery(wanted, frame) | {"recovery.open": open_then} | _of_now(wanted)
 
 
 def of_builds(wanted: BuildFilter, frame: Window) -> dict[str, str]:

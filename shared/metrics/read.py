@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from shared.metrics.cells import LENGTHS, REASON_SQL, STATUS_SQL, BranchClass, CellScope, Grain
+from shared.metrics.cells import LENGTHS, OF_BUILDS_ONLY, REASON_SQL, STATUS_SQL, BranchClass, CellScope, Grain
 from shared.metrics.contributions import OF_CHANGES
 from shared.metrics.cover import Cover
 from shared.metrics.histogram import BIN_SQL
@@ -28,7 +28,7 @@ _CELLS = """
     CROSS JOIN LATERAL (
         SELECT * FROM metric_cells m
         WHERE m.scope = {scope:d} AND m.scope_id = s.id AND m.grain = t.grain
-          AND m.starts_at >= t.starts_at AND m.starts_at < t.ends_at {branch}
+          AND m.starts_at >= t.starts_at AND m.starts_at < t.ends_at AND m.{of_builds} {branch}
         OFFSET 0
     ) c
 """
@@ -77,15 +77,15 @@ _NO_BINS = """
     NULL::smallint[] AS queued_bins, NULL::int[] AS queued_counts
 """
 
-_CELL_SPANS = """
+CELL_SPANS = """
     unnest(CAST(:grains AS smallint[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]),
            CAST(:slots AS int[])) AS t(grain, starts_at, ends_at, slot)
 """
-_RAW_SPANS = """
+RAW_SPANS = """
     unnest(CAST(:raw_starts AS timestamptz[]), CAST(:raw_ends AS timestamptz[]), CAST(:raw_slots AS int[]))
         AS t(starts_at, ends_at, counted_in)
 """
-_UNCOUNTED = "SELECT pipeline_id FROM metric_members WHERE NOT is_counted"
+UNCOUNTED = "SELECT pipeline_id FROM metric_members WHERE NOT is_counted"
 _WITHIN = "x.queued_at >= t.starts_at AND x.queued_at < t.ends_at"
 
 
@@ -97,7 +97,8 @@ _ADDED_UP = f"""
 """
 # Histograms are put end to end as they are sent, each without the 20 bytes that say it is an array: the database would
 # take several times as long to merge them, and the driver to read them number by number.
-_END_TO_END = ", ".join(f"string_agg(substr(array_send({name}), 21), '') AS {name}" for name in _HISTOGRAMS)
+END_TO_END = "string_agg(substr(array_send({0}), 21), '') AS {0}"
+_END_TO_END = ", ".join(END_TO_END.format(name) for name in _HISTOGRAMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +131,11 @@ def _found(table: str, subject: Subject) -> str:
     where = " AND ".join([f"{_WITHIN} {seek.condition}", *narrowed(subject, "x", seek)])
     # OFFSET 0 keeps the inner query as it is: once for each span, by an index, whatever the statistics say.
     return f"""(
-        SELECT y.*, p.slot, p.sign FROM {seek.each} CROSS JOIN {_RAW_SPANS}
+        SELECT y.*, p.slot, p.sign FROM {seek.each} CROSS JOIN {RAW_SPANS}
         CROSS JOIN LATERAL (SELECT * FROM {table} x WHERE {where} OFFSET 0) y
         CROSS JOIN LATERAL (VALUES
             (width_bucket(y.queued_at, (SELECT at FROM bounds)), 1),
-            (CASE WHEN y.pipeline_id NOT IN ({_UNCOUNTED}) THEN t.counted_in END, -1)
+            (CASE WHEN y.pipeline_id NOT IN ({UNCOUNTED}) THEN t.counted_in END, -1)
         ) AS p(slot, sign)
         WHERE p.slot BETWEEN 1 AND (SELECT cardinality(at) - 1 FROM bounds)
     )"""
@@ -147,7 +148,7 @@ def statement_of(subject: Subject, detail: Detail) -> str:
     """
     single = _ONE_BY_ONE.format(
         of_changes=OF_CHANGES,
-        spans=_CELL_SPANS,
+        spans=CELL_SPANS,
         within=_WITHIN,
         changes="".join(f" AND {condition}" for condition in narrowed(subject, "x")),
         builds=_found("builds", subject),
@@ -156,8 +157,9 @@ def statement_of(subject: Subject, detail: Detail) -> str:
     cells = _CELLS.format(
         sums=", ".join(f"c.{name}" for name in _SUMS),
         bins=_CELL_BINS if detail.has_bins else _NO_BINS,
-        spans=_CELL_SPANS,
+        spans=CELL_SPANS,
         scope=subject.scope,
+        of_builds=OF_BUILDS_ONLY,
         branch=f"AND m.branch_class = {BranchClass.DEFAULT:d}" if subject.branch else "",
     )
     key = "0" if subject.scope is CellScope.EVERYTHING else f"p.{KEY_COLUMN[subject.scope]}"

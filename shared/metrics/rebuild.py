@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from shared.metrics import adding, flakes, members
 from shared.metrics.cells import CellScope, Grain, grains_of
-from shared.metrics.contributions import OF_BUILDS
+from shared.metrics.contributions import ON_RECORD
 
 BUILDS_AT_ONCE = 300_000
 
@@ -28,7 +28,7 @@ _OF_PIPELINES = f"""
     WITH entries AS (
         {
     adding.ENTRIES_OF_CONTRIBUTIONS.format(
-        contributions=OF_BUILDS.format(where="b.pipeline_id = ANY(:pipelines)"), members="metric_members"
+        contributions=ON_RECORD.format(where="b.pipeline_id = ANY(:pipelines)"), members="metric_members"
     )
 }
     )

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from shared.metrics import adding, flakes, members
 from shared.metrics.cells import CellScope, Grain
-from shared.metrics.contributions import OF_BUILDS
+from shared.metrics.contributions import ON_RECORD
 from shared.metrics.members import Unsettled
 
 # The changes that are seen are about builds that are seen: counting these makes those void.
@@ -34,7 +34,7 @@ _RECOUNT = f"""
         UNION ALL
         {
     adding.ENTRIES_OF_CONTRIBUTIONS.format(
-        contributions=OF_BUILDS.format(where="b.pipeline_id = ANY(:uncounted)"),
+        contributions=ON_RECORD.format(where="b.pipeline_id = ANY(:uncounted)"),
         members=_AS_NOW.format(pipelines="uncounted"),
     )
 }

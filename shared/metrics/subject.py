@@ -60,7 +60,7 @@ _IDS = {
 }
 
 # Whose default branch it is by what the cells hold. A pipeline that is in no cell yet is told by what is known of it.
-_DEFAULT = "CASE WHEN m.pipeline_id IS NULL THEN p.default_branch ELSE m.default_branch END"
+DEFAULT_BRANCH = "CASE WHEN m.pipeline_id IS NULL THEN p.default_branch ELSE m.default_branch END"
 
 _PIPELINES = """
     SELECT p.id AS pipeline_id, p.name AS pipeline_name, p.instance_id, p.project_id, p.repository_id,
@@ -73,7 +73,7 @@ _PIPELINES = """
 _IS_DEFAULT_OF_ALL = f"""
     SELECT NOT EXISTS (
         SELECT FROM pipelines p LEFT JOIN metric_members m ON m.pipeline_id = p.id
-        WHERE {_DEFAULT} IS DISTINCT FROM :branch
+        WHERE {DEFAULT_BRANCH} IS DISTINCT FROM :branch
     ) AS is_default
 """
 
@@ -101,7 +101,7 @@ def pipelines_of(session: Session, wanted: BuildFilter) -> list[Row]:
     has_branch = len(wanted.branch) == 1
     statement = _PIPELINES.format(
         where=" AND ".join(conditions) or "true",
-        default=_DEFAULT if has_branch else "NULL",
+        default=DEFAULT_BRANCH if has_branch else "NULL",
         members="LEFT JOIN metric_members m ON m.pipeline_id = p.id" if has_branch else "",
     )
     return rows(session, statement, parameters)

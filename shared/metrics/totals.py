@@ -121,8 +121,8 @@ class Totals:
         if code in _VERDICTS:
             self.flaky += cast("int", row["flaky"])
             took = self.succeeded if code == _SUCCEEDED else self.failed
-            took.add(cast("int", row["timed"]), cast("int", row["duration_ms"]), _part(row, "duration"))
-            self.queued.add(cast("int", row["waited"]), cast("int", row["queued_ms"]), _part(row, "queued"))
+            took.add(cast("int", row["timed"]), cast("int", row["duration_ms"]), part_of(row, "duration"))
+            self.queued.add(cast("int", row["waited"]), cast("int", row["queued_ms"]), part_of(row, "queued"))
 
     def take(self, other: "Totals") -> None:
         """Add what another one holds."""
@@ -137,7 +137,7 @@ class Totals:
         self.failed.take(other.failed)
 
 
-def _part(row: Row, what: str) -> Part | None:
+def part_of(row: Row, what: str) -> Part | None:
     """A row's histogram of durations or waits, as the database sends an array's numbers: each after its length.
 
     The length of one has four bytes; a bin has two, a count four.

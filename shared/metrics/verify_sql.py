@@ -5,7 +5,11 @@ from shared.metrics.histogram import BIN_SQL
 MOST_TOLD = 100
 """How many differences are told in full; all are counted."""
 
-STATUSES = ("unknown", "queued", "blocked", "running", "skipped", "cancelled", "succeeded", "timed_out", "failed")
+STATUSES = (
+    *("unknown", "queued", "blocked", "running", "skipped", "cancelled", "succeeded", "timed_out", "failed"),
+    *("opened", "fixed"),
+)
+"""What a cell counts: builds with a status, or incidents that opened or ended."""
 REASONS = ("", "superseded", "person", "timeout")
 FIGURES = ("builds", "first_tries", "flaky", "timed", "waited", "duration_ms", "queued_ms")
 DURATIONS, WAITS = 10_000, 20_000
@@ -17,23 +21,40 @@ HOUR = "floor(date_part('epoch', {0}) / 3600)::bigint"
 
 _KEY_OF_ATTEMPT = _KEY.format(
     scope_id="b.pipeline_id",
-    hour=HOUR.format("b.queued_at"),
+    hour=HOUR.format("{at}"),
     branch_class="CASE WHEN b.branch IS NULL THEN 0 WHEN b.branch = m.default_branch THEN 1 ELSE 2 END",
     status=f"array_position(ARRAY{list(STATUSES)}, {{status}}) - 1",
     reason=f"coalesce(array_position(ARRAY{list(REASONS[1:])}, {{reason}}), 0)",
 )
 
+# An incident that is over before it opened lasted no time, where it ended.
+_INCIDENTS = """
+    SELECT pipeline_id, nullif(branch, '') AS branch, fixed_at,
+           CASE WHEN fixed_at < opened_at THEN fixed_at ELSE opened_at END AS begin
+    FROM incidents WHERE pipeline_id = ANY(:ids)
+"""
+_MS = "round(date_part('epoch', {0} - '2020-01-01 00:00+00'::timestamptz)::numeric * 1000)::bigint"
+
 _ATTEMPTS = f"""
-    SELECT {_KEY_OF_ATTEMPT.format(status="a.status", reason="a.cancel_reason")} AS key,
+    SELECT {_KEY_OF_ATTEMPT.format(at="b.queued_at", status="a.status", reason="a.cancel_reason")} AS key,
            CASE WHEN a.number = b.attempt THEN 1 END AS build, CASE WHEN a.number = 1 THEN 1 END AS first_try,
            CASE WHEN a.number = b.attempt THEN round(a.duration_seconds * 1000)::bigint END AS duration,
            CASE WHEN a.number = b.attempt THEN round(a.queued_seconds * 1000)::bigint END AS wait
     FROM builds b JOIN attempts a ON a.build_id = b.id JOIN metric_members m ON m.pipeline_id = b.pipeline_id
     WHERE b.pipeline_id = ANY(:ids) AND m.is_counted AND a.is_finished AND (a.number = b.attempt OR a.number = 1)
+    UNION ALL
+    SELECT {_KEY_OF_ATTEMPT.format(at="b.begin", status="'opened'", reason="NULL::text")}, 1, NULL, NULL,
+           {_MS.format("b.begin")}
+    FROM ({_INCIDENTS}) b JOIN metric_members m ON m.pipeline_id = b.pipeline_id WHERE m.is_counted
+    UNION ALL
+    SELECT {_KEY_OF_ATTEMPT.format(at="b.fixed_at", status="'fixed'", reason="NULL::text")}, 1, NULL,
+           {_MS.format("b.fixed_at")} - ({_MS.format("b.begin")}), {_MS.format("b.fixed_at")}
+    FROM ({_INCIDENTS}) b JOIN metric_members m ON m.pipeline_id = b.pipeline_id
+    WHERE m.is_counted AND b.fixed_at IS NOT NULL
     OFFSET 0
 """
 _FLAKY = f"""
-    SELECT {_KEY_OF_ATTEMPT.format(status="'succeeded'", reason="NULL::text")} AS key
+    SELECT {_KEY_OF_ATTEMPT.format(at="b.queued_at", status="'succeeded'", reason="NULL::text")} AS key
     FROM flakes b JOIN metric_members m ON m.pipeline_id = b.pipeline_id
     WHERE b.pipeline_id = ANY(:ids) AND m.is_counted
 """

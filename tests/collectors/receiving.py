@@ -1,6 +1,7 @@
 """An inbox on a real database beside a simulator: webhooks stored as the API stores them, then worked off by hand."""
 
 import hashlib
+import threading
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -68,6 +69,13 @@ def an_inbox(
     url = engine.url.render_as_string(hide_password=False)
     listener = listener or Listener(url, application="test", channel=receipts.CHANNEL)
     return Inbox(engine, providers, COLLECTORS, (), owner=owner, listener=listener)
+
+
+def end(*inboxes: Inbox) -> None:
+    """Stop them, all there are, and wait for their threads: a stop waits for none that still asks a provider."""
+    for inbox in inboxes:
+        inbox.stop()
+    wait_for(lambda: not any(thread.name.startswith("inbox") for thread in threading.enumerate()), 40)
 
 
 def a_delivery(

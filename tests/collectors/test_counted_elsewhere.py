@@ -16,6 +16,7 @@ from tests.api.stand import wait_for
 from tests.api.test_exposition import samples
 from tests.collectors.discovering import Discovering
 from tests.collectors.log_stand import LogStand, a_zip, github, plain
+from tests.collectors.receiving import end
 from tests.collectors.test_inbox_receipts import Desk, a_pipeline
 from tests.factories import NOON
 from tests.loopback import Heard, Loopback, reply
@@ -234,7 +235,7 @@ def test_a_fetch_for_a_webhook_is_counted_with_the_source_it_is_about(
     with Loopback(lambda _: answer) as server:
         desk = a_desk(database, server)
         told_of(desk, a_pipeline(5))
-        desk.inbox.stop()
+        end(desk.inbox)
 
     (error,) = serve(database).get("/api/errors").get_json()["errors"]
     assert (error["instance"], error["scope"], error["kind"]) == ("gitlab.test", "acme/app", kind)
@@ -246,7 +247,7 @@ def test_one_fetch_for_many_webhooks_is_one_error(database: Engine) -> None:
     with Loopback(lambda _: plain("<h1>Sign in</h1>", content_type="text/html")) as server:
         desk = a_desk(database, server)
         told_of(desk, *(a_pipeline(5) | {"repeat": number} for number in range(5)))
-        desk.inbox.stop()
+        end(desk.inbox)
 
     assert counted(database) == {"malformed_payload": len(server.heard)}
     assert len(server.heard) < 5
@@ -259,7 +260,7 @@ def test_a_build_that_is_not_there_yet_is_no_error_and_one_that_never_comes_is_g
         at_first = counted(database)
         desk.run("UPDATE receipts SET next_try_at = clock_timestamp()")
         told_of(desk, state="ignored")
-        desk.inbox.stop()
+        end(desk.inbox)
 
     assert at_first == {}
     assert counted(database) == {"given_up": 1}
@@ -269,7 +270,7 @@ def test_a_token_that_cannot_be_read_for_a_webhook_is_counted(database: Engine, 
     with Loopback(lambda _: b"") as server:
         desk = a_desk(database, server, SecretSource(file=tmp_path / "no token"))
         told_of(desk, a_pipeline(5))
-        desk.inbox.stop()
+        end(desk.inbox)
 
     assert counted(database) == {"secret_unavailable": 1}
     assert server.heard == []
@@ -291,7 +292,7 @@ def test_a_build_that_was_fetched_and_cannot_be_stored_is_counted(database: Engi
         project = {"id": pipeline["repository_id"], "path_with_namespace": pipeline["repository"]}
         body = {"object_kind": "pipeline", "object_attributes": {"id": int(str(pipeline["external_id"]))}}
         told_of(desk, body | {"project": project})
-        desk.inbox.stop()
+        end(desk.inbox)
 
     assert counted(database) == {"quarantined_build": 1}
     assert "it could not be stored" in example(database)

@@ -14,7 +14,7 @@ from shared.reconciliation import by_source, window
 from shared.scope import Scope
 from simulator import Simulator
 from tests.api.stand import wait_for
-from tests.collectors.receiving import Receiving, an_inbox
+from tests.collectors.receiving import Receiving, an_inbox, end
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def simulator() -> Iterator[Simulator]:
 def receiving(database: Engine, simulator: Simulator, tmp_path: Path) -> Iterator[Receiving]:
     receiving = Receiving(database, simulator, tmp_path / "token")
     yield receiving
-    receiving.inbox.stop()
+    end(receiving.inbox)
 
 
 def test_github_is_known_by_its_webhooks_alone(receiving: Receiving) -> None:
@@ -98,8 +98,7 @@ def test_two_inboxes_share_the_work_and_end_the_same(receiving: Receiving) -> No
     for inbox in inboxes:
         inbox.start()
     wait_for(lambda: not set(receiving.states()) & {"received", "processing"}, 60)
-    for inbox in inboxes:
-        inbox.stop()
+    end(*inboxes)
 
     assert receiving.attempts("github.com") == receiving.truth("github")
     assert receiving.rows("SELECT count(*) AS n FROM receipts WHERE tries > 1")[0]["n"] == 0

@@ -21,7 +21,7 @@ from shared.listener import Listener
 from shared.receipt_queue import PURGED_AT_ONCE
 from shared.recorder import record
 from tests.api.stand import wait_for
-from tests.collectors.receiving import a_delivery, an_inbox
+from tests.collectors.receiving import a_delivery, an_inbox, end
 from tests.factories import NOON, a_build, minutes
 
 GITHUB = GitHubSettings(kind="github", name="github.com", watch=("acme/web",))
@@ -66,7 +66,7 @@ class Desk:
 def desk(database: Engine) -> Iterator[Desk]:
     desk = Desk(database)
     yield desk
-    desk.inbox.stop()
+    end(desk.inbox)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def silent(database: Engine) -> Iterator[Desk]:
         silent = GITLAB.model_copy(update={"name": "silent.test", "base_url": url})
         desk = Desk(database, (GITLAB, silent))
         yield desk
-        desk.inbox.stop()
+    end(desk.inbox)
 
 
 def a_pipeline(number: int) -> dict[str, Any]:
@@ -339,7 +339,7 @@ def test_an_inbox_goes_on_after_something_unforeseen(desk: Desk) -> None:
     desk.receive(a_run("queued"))
 
     wait_for(lambda: desk.rows("state") == [("done",)])
-    inbox.stop()
+    end(inbox)
 
 
 def test_a_provider_that_never_answers_holds_up_no_other(silent: Desk) -> None:

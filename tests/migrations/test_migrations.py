@@ -22,6 +22,7 @@ from shared.recorder import record
 from tests.alerts.history import History, rules
 from tests.conftest import Databases
 from tests.factories import NOON, a_build, minutes
+from tests.incidents import an_incident
 
 
 @pytest.fixture
@@ -108,6 +109,28 @@ def test_weeks_are_added_up_from_the_days_that_are_there(empty: Engine) -> None:
 
     assert sorted(without_weeks) == [Grain.HOUR, Grain.DAY, Grain.EVER, Grain.QUARTER]
     assert len(kept[Grain.DAY]) > len(kept[Grain.WEEK]) > len(kept[Grain.EIGHT_WEEKS])
+    assert cells_by_grain(empty) == kept
+
+
+def test_incidents_on_record_at_the_upgrade_are_in_the_figures_afterwards(empty: Engine) -> None:
+    migrations.upgrade(empty)
+    with Session(empty) as session, session.begin():
+        session.execute(text("INSERT INTO instances (name, provider, base_url) VALUES ('i', 'github', 'x')"))
+        record(session, [a_build()], instance_id=1, source_id=None, is_backfill=False)
+    for number, branch in enumerate(("main", "main", "", "feature", "main")):
+        opened_at = NOON + minutes(60 * 24 * 11 * number + 0.7)
+        fixed_at = opened_at + minutes(90 * number - 60)
+        an_incident(empty, branch=branch, opened_at=opened_at, fixed_at=fixed_at)
+    an_incident(empty)
+    with Session(empty) as session, session.begin():
+        fold_once(session)
+    kept = cells_by_grain(empty)
+    migrations.downgrade(empty, "0009")
+    without_incidents = cells_by_grain(empty)
+
+    migrations.upgrade(empty)
+
+    assert all(len(without_incidents[grain]) < len(kept[grain]) for grain in Grain)
     assert cells_by_grain(empty) == kept
 
 

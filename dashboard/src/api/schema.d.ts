@@ -3304,11 +3304,11 @@ export interface components {
             fixed: number;
             /** @description seconds from first failure to the pass, of these */
             average: number | null;
-            /** @description seconds: half of them did not last longer */
+            /** @description seconds, within 2 %: half of them did not last longer */
             p50: number | null;
             /** @description how long incidents were open in the window, summed up */
             red_seconds: number | null;
-            /** @description of those opened before the window ends: how many are not over now */
+            /** @description how many were open when the window ended, or are at its last full minute */
             open: number;
         };
         RecoveryTime: {

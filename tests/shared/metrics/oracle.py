@@ -14,7 +14,10 @@ from sqlalchemy.orm import Session
 Key = tuple[int, int, int, str, int, int, int]
 """Scope, its id, grain, beginning, branch class, status, reason."""
 
-STATUS = ("unknown", "queued", "blocked", "running", "skipped", "cancelled", "succeeded", "timed_out", "failed")
+STATUS = (
+    *("unknown", "queued", "blocked", "running", "skipped", "cancelled", "succeeded", "timed_out", "failed"),
+    *("opened", "fixed"),
+)
 REASON = (None, "superseded", "person", "timeout")
 VERDICTS = ("succeeded", "failed", "timed_out")
 EVER = "-infinity"
@@ -54,6 +57,8 @@ def counted(session: Session, *, with_flakes: bool = True) -> dict[Key, Sums]:
         if build.id in flaky:
             for cell in _cells(found, build, "succeeded", None):
                 cell.flaky += 1
+    for incident in session.execute(text(_INCIDENTS)):
+        _count(found, incident)
     return dict(found)
 
 
@@ -113,9 +118,39 @@ _CELLS = """
 """
 
 
-def _cells(found: dict[Key, Sums], build: Any, status: str, reason: str | None) -> Iterator[Sums]:
+_INCIDENTS = """
+    SELECT n.opened_at, n.fixed_at, nullif(n.branch, '') AS branch, p.id AS pipeline_id, p.instance_id,
+           p.project_id AS project, p.repository_id, p.default_branch
+    FROM incidents n JOIN pipelines p ON p.id = n.pipeline_id
+"""
+ORIGIN = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def _count(found: dict[Key, Sums], incident: Any) -> None:
+    """An incident where it opened and where it ended: how many, when, and how long it had been open."""
+    begin = min(incident.opened_at, incident.fixed_at or incident.opened_at)
+    for word, instant in (("opened", begin), ("fixed", incident.fixed_at)):
+        if instant is None:
+            continue
+        for cell in _cells(found, incident, word, None, instant):
+            cell.builds += 1
+            cell.queued_ms += _ms(instant)
+            cell.waits[bin_of(_ms(instant))] += 1
+            if word == "fixed":
+                cell.duration_ms += _ms(instant) - _ms(begin)
+                cell.durations[bin_of(_ms(instant) - _ms(begin))] += 1
+
+
+def _ms(instant: datetime) -> int:
+    return round((instant - ORIGIN) / timedelta(milliseconds=1))
+
+
+def _cells(
+    found: dict[Key, Sums], build: Any, status: str, reason: str | None, at: datetime | None = None
+) -> Iterator[Sums]:
+    """The cells that count a build or, at that instant, an incident."""
     branch_class = 0 if build.branch is None else 1 if build.branch == build.default_branch else 2
-    queued_at: datetime = build.queued_at.astimezone(UTC)
+    queued_at: datetime = (at or build.queued_at).astimezone(UTC)
     hour = queued_at.replace(minute=0, second=0, microsecond=0)
     quarter = hour.replace(hour=hour.hour // 6 * 6)
     monday = hour.date() - timedelta(days=hour.weekday())

@@ -18,8 +18,8 @@ from api.problems import not_found
 from api.schemas import BuildsQuery, JobsQuery, NoQuery, PageQuery, filter_of
 from api.services import read
 from api.shapes import BuildSchema, BuildsSchema, EventSchema, EventsSchema, JobSchema, JobsSchema, OneBuildSchema
-from shared import build_parts, catalog, queries
-from shared.reading import Reading
+from shared import build_parts, queries
+from shared.reading import Planning, Reading
 from shared.scope import Scope
 
 MOST_CHILDREN = 100
@@ -55,14 +55,10 @@ def list_builds(query: dict[str, Any]) -> Response:
 @blueprint.response(200, OneBuildSchema)
 def one_build(_: dict[str, Any], build_id: int) -> Response:
     """Show one build, with all its attempts, its pipeline, the build that started it and those it started."""
-    with read() as opened:
-        build = queries.build_objects(opened.session, [build_id]).get(build_id)
+    with read(planning=Planning.FOR_ANY_VALUES) as opened:
+        build = queries.one_build(opened.session, build_id, most_children=MOST_CHILDREN)
         if build is None:
             raise not_found("build", build_id)
-        build["attempts"] = build_parts.attempts(opened.session, build_id)
-        build["pipeline"] = catalog.plain_pipeline(opened.session, int(str(build["pipeline_id"])))
-        build["parent"] = build_parts.parent(opened.session, build_id)
-        build["children"] = build_parts.children(opened.session, build_id, limit=MOST_CHILDREN)
         stale = staleness(opened.session, Scope(instance=(str(build["instance"]),)))
     return answer(build | stale, opened.as_of)
 

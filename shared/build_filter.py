@@ -77,10 +77,13 @@ _WHETHER = {
 QUESTION_SQL = f"replace({{words}}, '@', {PREFIX_SQL})"
 """The question about words in one chunk, as text; to be formatted with the parameter and the chunk."""
 
-_HAS_WORDS = f"""
-    (SELECT s.words @@ ({QUESTION_SQL.format(words=":words", chunk=CHUNK_SQL.format(queued_at="s.queued_at"))})::tsquery
-     FROM build_search s WHERE s.build_id = b.id)
+HAS_WORDS = f"""
+    (s.words @@ ({QUESTION_SQL.format(words=":words", chunk=CHUNK_SQL.format(queued_at="s.queued_at"))})::tsquery)
 """
+"""Whether the words of a build, `s`, are `:words`."""
+
+LIKELY = 3
+"""Of so many words, the longest ones, one is likely the rarest."""
 
 _BOUNDS = {"since": "{queued_at} >= :since", "until": "{queued_at} < :until"}
 _AFTER = "({queued_at}, {id}) < (:queued_at, :id)"
@@ -114,7 +117,8 @@ class Conditions:
     def after(self, position: tuple[datetime, int]) -> "Conditions":
         """The same, from below a position in the order of the lists."""
         given = {"queued_at": position[0], "id": position[1]}
-        return Conditions(self.by_name, (*self.bounds, _AFTER), {**self.parameters, **given})
+        bounds = [bound for bound in self.bounds if bound != _AFTER]
+        return Conditions(self.by_name, (*bounds, _AFTER), {**self.parameters, **given})
 
 
 def conditions_of(wanted: BuildFilter) -> Conditions:
@@ -129,9 +133,10 @@ def conditions_of(wanted: BuildFilter) -> Conditions:
             by_name[name] = condition if is_so else f"NOT ({condition})"
     if wanted.text is not None:
         words = words_of([wanted.text])
-        by_name["text"], given["words"] = _HAS_WORDS, question(words)
+        by_name["text"] = f"(SELECT {HAS_WORDS} FROM build_search s WHERE s.build_id = b.id)"
+        given["words"] = question(words)
         if len(words) > 1:
-            given["longest"] = question([max(words, key=len)])
+            given["likely"] = [question([word]) for word in sorted(words, key=len)[-LIKELY:]]
     bounds = {name: getattr(wanted, name) for name in _BOUNDS if getattr(wanted, name) is not None}
     return Conditions(by_name, tuple(_BOUNDS[name] for name in bounds), given | bounds)
 

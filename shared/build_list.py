@@ -1,12 +1,12 @@
 """Lists of builds, newest first: whatever is filtered, a page reads a bounded number of rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
 from shared.build_filter import BuildFilter, Conditions, conditions_of
-from shared.build_page import BuildPage, Found, Position, further, page_of, plain_page, straight, walked
+from shared.build_page import BuildPage, Found, Position, further, joined, page_of, plain_page, straight, walked
 from shared.build_walks import EVERYTHING, FEW_STREAMS, Walk, walks
 from shared.build_words import words_walk
 from shared.rows import as_int, rows
@@ -15,8 +15,17 @@ from shared.scope import pipelines_in
 EXAMINED = 1000
 """How many builds a walk looks into, to see whether they fit, before it gives a short page; twice a longer page."""
 
-GLIMPSED = 500
-"""The same before the index of words is asked: what every tenth build has fills a page by then."""
+GLIMPSED = 128
+"""The same before the index of words is asked: as many as show whether words are common."""
+
+EXAMINED_FOR_WORDS = 500
+"""The same below that glimpse, where it goes on: the words of each lie in another table."""
+
+COMMON = 10
+"""Where one of so many builds has the words, the next ones are looked into as well: the index would find hundreds."""
+
+COMMON_ON_WALK = 32
+"""The same on the walk of another filter: the index of words would find builds that do not fit that filter."""
 
 ENTRIES = 3000
 """How many entries of an index a walk reads where all of them fit anyway."""
@@ -81,10 +90,28 @@ def _found(asked: _Asked, wanted: BuildFilter, ways: Sequence[Walk]) -> Found:
     for name, (values, where) in _GATHERED_BY.items():
         if getattr(wanted, name) and (found := _gathered(asked, values, where)) is not None:
             return found
-    found = _walked(asked, ways, GLIMPSED if wanted.text is not None else max(EXAMINED, 2 * asked.limit))
-    if wanted.text is None or found.next is None or len(found.builds) == asked.limit:
-        return found
-    return further(found, _by_words(asked))
+    if wanted.text is not None:
+        return _with_words(asked, ways)
+    return _walked(asked, ways, _examined(asked))
+
+
+def _with_words(asked: _Asked, ways: Sequence[Walk]) -> Found:
+    """The page of builds that have words: a glimpse at the newest, and below it the way that suits what it shows."""
+    short = [walk for walk in ways if walk.streams <= FEW_STREAMS]
+    walk, common = (_best(asked, short, _examined(asked)), COMMON_ON_WALK) if short else (EVERYTHING, COMMON)
+    seen = _by(asked, walk, GLIMPSED)
+    if seen.next is None or len(seen.builds) == asked.limit:
+        return seen
+    below = replace(asked, conditions=asked.conditions.after(seen.next), limit=asked.limit - len(seen.builds))
+    if len(seen.builds) * common < GLIMPSED:
+        rest = _by_words(below)
+        if rest.next is None or rest.next < seen.next:
+            return joined(seen, rest)
+    return joined(seen, _by(below, walk, _examined(asked, EXAMINED_FOR_WORDS)))
+
+
+def _examined(asked: _Asked, least: int = EXAMINED) -> int:
+    return max(least, 2 * asked.limit)
 
 
 def _walked(asked: _Asked, ways: Sequence[Walk], examined: int) -> Found:

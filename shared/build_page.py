@@ -87,6 +87,11 @@ def further(one: Found, other: Found) -> Found:
     return other if is_other else one
 
 
+def joined(upper: Found, lower: Found) -> Found:
+    """One page of two, where the lower one has been looked for from below where the upper one ended."""
+    return Found(upper.builds + lower.builds, lower.next)
+
+
 def _cut(found: list[Position], reached: Position | None, limit: int) -> Found:
     return Found(found, reached) if len(found) <= limit else Found(found[:limit], found[limit - 1])
 

@@ -1,9 +1,10 @@
-"""Builds as everyone outside sees them: the one build object, and lists of it. What is behind has files of its own."""
+"""Builds as everyone outside sees them: the one build object, alone and in lists. The files behind are its own."""
 
 from shared.build_filter import CANCEL_REASONS, BuildFilter, build_conditions
 from shared.build_list import list_builds
 from shared.build_objects import BUILD_COLUMNS, BUILD_JOINS, BUILD_SELECT, build_objects
 from shared.build_page import BuildPage, Position
+from shared.one_build import one_build
 from shared.rows import Row
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "build_conditions",
     "build_objects",
     "list_builds",
+    "one_build",
 ]

@@ -31,6 +31,16 @@ _CONDITIONS = {
 }
 
 
+_INSTANCES = "JOIN instances i ON i.id = p.instance_id"
+_JOINED = {
+    "provider": _INSTANCES,
+    "instance": _INSTANCES,
+    "project": "JOIN projects j ON j.id = p.project_id",
+    "repository": "JOIN repositories r ON r.id = p.repository_id",
+}
+"""What a condition needs besides `p`."""
+
+
 def scope_conditions(scope: Scope) -> tuple[list[str], dict[str, object]]:
     """SQL conditions over `p`, `i`, `j`, `r` (pipeline, instance, project, repository) and their parameters."""
     given = {name: list(getattr(scope, name)) for name in _CONDITIONS if getattr(scope, name)}
@@ -42,11 +52,6 @@ def pipelines_in(session: Session, scope: Scope) -> list[int] | None:
     if scope.is_everything:
         return None
     conditions, parameters = scope_conditions(scope)
-    statement = f"""
-        SELECT p.id FROM pipelines p
-        JOIN instances i ON i.id = p.instance_id
-        JOIN projects j ON j.id = p.project_id
-        LEFT JOIN repositories r ON r.id = p.repository_id
-        WHERE {" AND ".join(conditions)} ORDER BY p.id
-    """
+    joined = " ".join(dict.fromkeys(_JOINED[name] for name in parameters if name in _JOINED))
+    statement = f"SELECT p.id FROM pipelines p {joined} WHERE {' AND '.join(conditions)} ORDER BY p.id"
     return [as_int(row["id"]) for row in rows(session, statement, parameters)]

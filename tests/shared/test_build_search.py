@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.build_list import GLIMPSED
 from shared.models import Instance
 from shared.queries import BuildFilter, list_builds
 from shared.recorder import record
-from shared.search import CHUNK_SECONDS
+from shared.search import CHUNK_SECONDS, CHUNK_SQL, PREFIX_SQL
 from shared.status import Status
 from tests.factories import a_build
 from tests.shared.test_queries import an_instance
@@ -18,6 +19,30 @@ from tests.shared.test_queries import an_instance
 CHUNK = timedelta(seconds=CHUNK_SECONDS)
 BOUNDARY = datetime.fromtimestamp(61_000 * CHUNK_SECONDS, UTC)
 """The first instant of a chunk."""
+
+
+_CROWD = """
+    INSERT INTO builds (pipeline_id, project_id, external_id, attempt, status, raw_status, is_finished, pipeline_name,
+                        queued_at, commit_message)
+    SELECT pipeline_id, project_id, 'crowd-' || n, 1, status, raw_status, true, pipeline_name,
+           CAST(:before AS timestamptz) - n * interval '1 second', CASE WHEN n % 16 = 0 THEN 'burst' ELSE 'calm' END
+    FROM builds CROSS JOIN generate_series(1, :many) n WHERE external_id = 'pattern'
+"""
+_CROWD_WORDS = f"""
+    INSERT INTO build_search (build_id, queued_at, words)
+    SELECT id, queued_at, array_to_tsvector(ARRAY[
+        {PREFIX_SQL.format(chunk=CHUNK_SQL.format(queued_at="queued_at"))} || commit_message])
+    FROM builds WHERE external_id LIKE 'crowd-%'
+"""
+
+
+def crowd(session: Session, github: Instance, many: int, before: datetime) -> None:
+    """So many builds, one a second down from an instant; every sixteenth has the word "burst"."""
+    keep(session, github, "pattern", queued_at=before)
+    session.execute(text(_CROWD), {"many": many, "before": before})
+    session.execute(text(_CROWD_WORDS))
+    session.execute(text("SELECT gin_clean_pending_list('ix_build_search_words')"))
+    session.execute(text("ANALYZE builds, build_search"))
 
 
 @pytest.fixture
@@ -89,6 +114,28 @@ def test_builds_at_a_chunk_s_edge_come_once_and_in_order(session: Session, githu
 
     for limit in (1, 2, 50):
         assert found(session, "edge", limit=limit) == [str(number) for number in in_order]
+
+
+def test_words_that_are_too_many_for_the_index_and_too_few_for_a_glimpse_are_all_found(
+    session: Session, github: Instance
+) -> None:
+    """More in one chunk than a step looks into, far below builds that have none of them."""
+    many = 17_600
+    crowd(session, github, many, before=BOUNDARY - CHUNK * 29)
+    newer = [a_build(external_id=f"n{number}", queued_at=BOUNDARY) for number in range(2 * GLIMPSED)]
+    record(session, newer, instance_id=github.id, source_id=None, is_backfill=False)
+
+    assert found(session, "burst") == [f"crowd-{number}" for number in range(16, many + 1, 16)]
+
+
+def test_of_several_words_any_may_be_the_rare_one(session: Session, github: Instance) -> None:
+    crowd(session, github, 2_000, before=BOUNDARY)
+    keep(session, github, "both", queued_at=BOUNDARY - CHUNK * 3, commit_message="A rarity", branch="burst")
+    keep(session, github, "rare", queued_at=BOUNDARY - CHUNK * 2, commit_message="A rarity")
+
+    for words in ("burst rarity", "rarity burst", "rar bur"):
+        assert found(session, words) == ["both"]
+    assert found(session, "burst calm") == []
 
 
 def test_words_narrow_what_other_filters_give(session: Session, github: Instance) -> None:

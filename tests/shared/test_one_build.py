@@ -1,9 +1,12 @@
 """The builds that belong with one build are found by an index, however many builds there are."""
 
+from typing import Any
+
+import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from shared.build_parts import children, parent
+from shared.one_build import one_build
 from tests.api.serving import a_world
 
 MANY = 20_000
@@ -38,18 +41,21 @@ def scans(engine: Engine) -> tuple[int, int]:
         return row.seq_scan, row.idx_scan
 
 
-def test_relatives_are_found_without_reading_every_build(database: Engine) -> None:
+@pytest.mark.parametrize("plan", ["force_custom_plan", "force_generic_plan"])
+def test_relatives_are_found_without_reading_every_build(database: Engine, plan: str) -> None:
     filled(database)
     before = scans(database)
 
     with database.connect() as connection:
         with Session(connection) as session:
-            started = children(session, 101, limit=5)
-            starter = parent(session, 102)
+            session.execute(text("SELECT set_config('plan_cache_mode', :plan, true)"), {"plan": plan})
+            driver: Any = connection.connection.driver_connection
+            driver.prepare_threshold = 0
+            starter: Any = one_build(session, 101, most_children=5)
+            started: Any = one_build(session, 102, most_children=5)
         connection.execute(text("SELECT pg_stat_force_next_flush()"))
         connection.rollback()
 
-    assert [build["external_id"] for build in started] == ["191", "181", "171", "161", "151"]
-    assert starter is not None
-    assert (starter["id"], starter["external_id"]) == (101, "100")
-    assert scans(database) == (before[0], before[1] + 1)
+    assert [build["external_id"] for build in starter["children"]] == ["191", "181", "171", "161", "151"]
+    assert (started["parent"]["id"], started["parent"]["external_id"]) == (101, "100")
+    assert scans(database) == (before[0], before[1] + 2)

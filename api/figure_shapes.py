@@ -120,7 +120,7 @@ class RecoveryTimeSchema(Shape):
     """DORA's failed deployment recovery time, from incidents."""
 
     seconds = number_field("average time to green")
-    p50 = number_field("seconds: half of them did not last longer")
+    p50 = number_field("seconds, within 2 %: half of them did not last longer")
     incidents = integer_field("of how many", is_known=True)
     reason = text_field("why there is none")
 

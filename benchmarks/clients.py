@@ -11,6 +11,9 @@ from benchmarks.figure import percentile
 
 CLIENTS = 4
 
+PATIENCE_SECONDS = 60
+"""Who says nothing for so long is not waited for any more."""
+
 
 @dataclass(slots=True)
 class Answers:
@@ -77,36 +80,48 @@ def ask(host: str, port: int, questions: Sequence[Questions]) -> Answers:
             for (name, path), answer in zip(share, found, strict=True):
                 answers.seconds.setdefault(name, []).append(answer.seconds)
                 if answer.status != 200:
-                    answers.refused.append(f"{answer.status} to {path}")
+                    answers.refused.append(f"{answer.status or f'nothing within {PATIENCE_SECONDS} s'} to {path}")
     answers.elapsed = max(ended for _, ended in spans) - min(began for began, _ in spans)
     return answers
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """From the request's first byte out, on the clock that all processes share, to the answer's last byte in."""
+    """From the request's first byte out, on the clock that all processes share, to the answer's last byte in.
 
-    status: int
+    `status` is None where none came; then it took as long as was waited.
+    """
+
+    status: int | None
     began: float
     seconds: float
 
 
 def ask_in_turn(host: str, port: int, questions: Questions) -> list[Answer]:
     """One after the other."""
-    connection = http.client.HTTPConnection(host, port, timeout=60)
+    connection = _connection(host, port)
     found = []
     for _, path in questions:
         began = time.monotonic()
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        answer.read()
-        found.append(Answer(answer.status, began, time.monotonic() - began))
+        status: int | None = None
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answer.read()
+            status = answer.status
+        except TimeoutError:
+            connection.close()
+        found.append(Answer(status, began, time.monotonic() - began))
     return found
+
+
+def _connection(host: str, port: int) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection(host, port, timeout=PATIENCE_SECONDS)
 
 
 def accepted(host: str, port: int, paths: Mapping[str, str]) -> dict[str, str]:
     """Those of the paths that the server answers with 200; the others it does not know (yet)."""
-    connection = http.client.HTTPConnection(host, port, timeout=60)
+    connection = _connection(host, port)
     found = {}
     for name, path in paths.items():
         connection.request("GET", path)
@@ -119,6 +134,6 @@ def accepted(host: str, port: int, paths: Mapping[str, str]) -> dict[str, str]:
 
 def body_of(host: str, port: int, path: str) -> bytes:
     """One answer's body."""
-    connection = http.client.HTTPConnection(host, port, timeout=60)
+    connection = _connection(host, port)
     connection.request("GET", path)
     return connection.getresponse().read()

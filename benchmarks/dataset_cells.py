@@ -45,7 +45,7 @@ _COUNTED = f"""
     SELECT m.instance_id, m.project_id, m.repository_id, m.pipeline_id, {_HOUR}, {
     _TAIL.format(status="b.status", reason="NULL")
 },
-           1, 0, 0, b.duration_ms, b.queued_ms, {BIN_SQL.format(ms="b.duration_ms")}, {BIN_SQL.format(ms="b.queued_ms")}
+           1, 0, 0, b.duration_ms, b.queued_ms, {BIN_SQL.format(ms="b.duration_ms")}, NULL
     FROM ({OF_INCIDENTS.format(where="true")}) b JOIN metric_members m ON m.pipeline_id = b.pipeline_id
 """
 
@@ -65,7 +65,7 @@ _INSERT = f"""
            {{starts_at}}, key >> 6 & 3, key >> 2 & 15, key & 3, builds, first_tries, flaky, timed, waited,
            coalesce(duration_ms, 0), coalesce(queued_ms, 0), d.bins, d.counts, q.bins, q.counts
     FROM (SELECT {{key}} AS key, sum(builds) AS builds, sum(first_tries) AS first_tries, sum(flaky) AS flaky,
-                 count(duration_ms) AS timed, count(queued_ms) AS waited, sum(duration_ms) AS duration_ms,
+                 count(duration_ms) AS timed, count(queued_bin) AS waited, sum(duration_ms) AS duration_ms,
                  sum(queued_ms) AS queued_ms
           FROM counted GROUP BY 1) sums
     LEFT JOIN ({_HISTOGRAM.format(key="{key}", bin="duration_bin")}) d USING (key)

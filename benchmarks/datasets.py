@@ -85,7 +85,8 @@ Statements = Sequence[tuple[str, dict[str, object]]]
 def _load(url: str, table: str, statements: Statements) -> None:
     # A table emptied in the same transaction is written without write-ahead log.
     began = time.monotonic()
-    _run(url, [(f"TRUNCATE {table}", {}), (sql.PROFILES, {}), *statements])
+    # By a merge they would lie in the order of their pipelines; recorded ones lie as they came.
+    _run(url, [(f"TRUNCATE {table}", {}), (sql.PROFILES, {}), ("SET LOCAL enable_mergejoin = off", {}), *statements])
     log.info("loaded", table=table, seconds=round(time.monotonic() - began, 1))
 
 

@@ -41,7 +41,7 @@ _VERDICTS = [
 ]
 
 _FORGET = [
-    "TRUNCATE tellings, routings, decisions, incidents, verdicts, cursors",
+    "TRUNCATE tellings, routings, decisions, incidents, verdicts, cursors, metric_changes",
     "DELETE FROM events WHERE subject_kind = 'incident'",
     "INSERT INTO cursors (name, pos) VALUES ('alerts', 0)",
 ]

@@ -220,8 +220,6 @@ class Fetches:
 
     def _note(self, work: Work, name: str, budgets: Sequence[Budget], trouble: ProviderError | None) -> None:
         """Keep what the answer taught about the credential, and count it where it is an error."""
-        if self._stop.is_set():
-            return
         claim = work.claim
         with Session(self._engine) as session, session.begin():
             limit_waiting(session)

@@ -107,7 +107,7 @@ def _with_words(asked: _Asked, ways: Sequence[Walk]) -> Found:
         rest = _by_words(below)
         if rest.next is None or rest.next < seen.next:
             return joined(seen, rest)
-    return joined(seen, _by(below, walk, _examined(asked, EXAMINED_FOR_WORDS)))
+    return joined(seen, _walked(below, [walk] if short else ways, _examined(asked, EXAMINED_FOR_WORDS)))
 
 
 def _examined(asked: _Asked, least: int = EXAMINED) -> int:

@@ -15,15 +15,29 @@ CHUNKS = 1100
 MILLISECONDS = 5
 """For how long a page begins with another step: words that are common, yet never together, make each one costly."""
 
-AT_ONCE = 64
+AT_ONCE = 32
 """How many chunks one question asks about at most: few questions, among others, take less than one for each chunk. A
 build that is found is compared with all of them, so that of a common word more would be too many."""
+
+AT_LEAST = 63
+"""How many chunks a page looks for a rare word in however late it is: three weeks, to get on on a busy machine too."""
+
+PROBED = 3
+"""In so many chunks, a day, it is counted which word is rare."""
+
+QUIET = 8
+"""How many chunks a question is about where none of the words was met in those: nobody builds on Sundays."""
 
 EXPECTED = 100
 """For about so many builds a step asks: as many chunks as have had them so far."""
 
 RARE = 50
 """Fewer builds in a chunk are each looked at for the other words; else the index gathers those of every word."""
+
+_ANY_CHUNK = f"""
+    SELECT string_agg({QUESTION_SQL.format(words="{words}", chunk="part.chunk")}, ' | ')
+    FROM generate_series({{first}}, {{last}}) AS part(chunk)
+"""
 
 # A word alone is the question. Of several the rarest, if it is rare, is asked for and the others are looked at in what
 # it finds: the common ones' builds need not be gathered. Common words are asked for together, in one chunk at a time.
@@ -32,14 +46,16 @@ RARE = 50
 _ONE = f"SELECT CAST(:words AS text) AS question, {AT_ONCE} AS widest, false AS is_part"
 _SEVERAL = f"""
     SELECT CASE WHEN is_part THEN question ELSE :words END AS question,
-           CASE WHEN is_part THEN {AT_ONCE} ELSE 1 END AS widest, is_part
+           CASE WHEN is_part THEN {AT_ONCE} WHEN most = 0 THEN {QUIET} ELSE 1 END AS widest, is_part
     FROM (
-        SELECT word.question, builds.count < {RARE} AS is_part
+        SELECT word.question, max(builds.count) OVER () AS most,
+               builds.count < {RARE * PROBED} AND max(builds.count) OVER () > 0 AS is_part
         FROM ends CROSS JOIN unnest(CAST(:likely AS text[])) AS word(question) CROSS JOIN LATERAL (
             SELECT count(*) FROM (
-                SELECT FROM build_search w
-                WHERE w.words @@ ({QUESTION_SQL.format(words="word.question", chunk="(ends.newest - 1)")})::tsquery
-                LIMIT {RARE}
+                SELECT FROM build_search w WHERE w.words @@ ({
+    _ANY_CHUNK.format(words="word.question", first=f"ends.newest - {PROBED}", last="ends.newest - 1")
+})::tsquery
+                LIMIT {RARE * PROBED}
             ) found
         ) builds ORDER BY builds.count, length(word.question) DESC LIMIT 1
     ) rarest
@@ -49,20 +65,20 @@ _SEVERAL = f"""
 # The first chunk is hardly ever full, so what it holds says little of the next ones.
 _WIDTH = f"""
     CASE WHEN is_over THEN CASE WHEN step.width > 1 THEN greatest(1, step.width / 4) ELSE 0 END
-         WHEN matches = 0 THEN least(step.widest, 4 * step.width)
-         ELSE greatest(1, least(step.widest, CASE WHEN step.examined = 0 THEN 1 ELSE 4 END * step.width,
+         WHEN matches = 0 THEN least(step.widest, 2 * step.width)
+         ELSE greatest(1, least(step.widest, CASE WHEN step.examined = 0 THEN 1 ELSE 2 END * step.width,
                                 {EXPECTED} * step.width / matches)) END
 """
 
 # The next step of the walk, if there is one, with its question about all of its chunks; the first however late it is.
 _STEP = f"""
     SELECT walk.*, asked.widest, asked.is_part,
-           (SELECT string_agg({QUESTION_SQL.format(words="asked.question", chunk="part.chunk")}, ' | ')
-            FROM generate_series(walk.chunk - walk.width + 1, walk.chunk) AS part(chunk))::tsquery AS question
+           ({_ANY_CHUNK.format(words="asked.question", first="walk.chunk - walk.width + 1", last="walk.chunk")}
+           )::tsquery AS question
     FROM walk, ends, asked
     WHERE walk.chunk >= ends.oldest AND walk.chunk > ends.newest - {CHUNKS} AND walk.width > 0
       AND walk.fitting < :rows AND walk.examined < {MATCHES}
-      AND (walk.chunk = ends.newest
+      AND (walk.examined = 0 AND walk.chunk > ends.newest - {AT_LEAST}
            OR clock_timestamp() < statement_timestamp() + interval '{MILLISECONDS} milliseconds')
     OFFSET 0
 """

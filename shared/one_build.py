@@ -71,7 +71,7 @@ def one_build(session: Session, build_id: int, *, most_children: int) -> Row | N
 
     `parent` is the build that started it, in short, None when nothing says that one did; where it is not recorded only
     `external_id` is sure to be known. `children` are those of its instance that it started, in the same form, newest
-    first, `most_children` at most. One statement, to be planned for any values: that takes longer than to execute it.
+    first, `most_children` at most. One statement, to be planned once for any values: that takes longer than executing.
     """
     found = rows(session, _ONE, {"build_id": build_id, "most_children": most_children})
     if not found:

@@ -1,4 +1,4 @@
-"""Builds as everyone outside sees them: the one build object, alone and in lists. The files behind are its own."""
+"""Builds as everyone outside sees them: the one build object, alone and in lists."""
 
 from shared.build_filter import CANCEL_REASONS, BuildFilter, build_conditions
 from shared.build_list import list_builds

@@ -1,5 +1,7 @@
 """cells of incidents, so that figures of recovery read none of them"""
 
+from itertools import product
+
 from alembic import op
 
 revision = "0010"
@@ -16,9 +18,9 @@ BIN = "CASE WHEN {0} < 1 THEN 0 ELSE 1 + ceil(ln({0}::float8) / 0.03922071315328
 
 ENTRIES = f"""
     CREATE TEMPORARY TABLE incident_entries ON COMMIT DROP AS
-    SELECT s.scope::smallint, s.scope_id, g.grain::smallint, g.starts_at, e.status::smallint,
+    SELECT m.instance_id, m.project_id, m.repository_id, m.pipeline_id, e.status::smallint, e.at,
            CASE WHEN n.branch = '' THEN 0 WHEN n.branch = m.default_branch THEN 1 ELSE 2 END::smallint AS branch_class,
-           e.ended_ms - e.opened_ms AS duration_ms, coalesce(e.ended_ms, e.opened_ms) AS queued_ms
+           e.ended_ms - e.opened_ms AS duration_ms, coalesce(e.ended_ms, e.opened_ms) AS instant_ms
     FROM incidents n JOIN metric_members m ON m.pipeline_id = n.pipeline_id AND m.is_counted
     CROSS JOIN LATERAL (SELECT least(n.opened_at, n.fixed_at) AS opened_at) o
     CROSS JOIN LATERAL (
@@ -26,40 +28,38 @@ ENTRIES = f"""
         UNION ALL
         SELECT 10, n.fixed_at, {MS.format("o.opened_at")}, {MS.format("n.fixed_at")} WHERE n.fixed_at IS NOT NULL
     ) e
-    CROSS JOIN LATERAL (VALUES
-        (0, 0), (1, m.instance_id), (2, m.project_id), (3, m.repository_id), (4, m.pipeline_id)) s (scope, scope_id)
-    CROSS JOIN LATERAL (VALUES
-        (0, date_trunc('hour', e.at, 'UTC')), (1, date_trunc('day', e.at, 'UTC')), (2, '-infinity'::timestamptz),
-        (3, date_bin('6 hours', e.at, '0001-01-01 00:00+00')),
-        (4, date_bin('168 hours', e.at, '0001-01-01 00:00+00')),
-        (5, date_bin('1344 hours', e.at, '0001-01-01 00:00+00'))) g (grain, starts_at)
-    WHERE s.scope_id IS NOT NULL AND (g.grain <> 3 OR s.scope < 3)
 """
 
-KEY = "scope, scope_id, grain, starts_at, branch_class, status"
+SCOPES = ("0::bigint", "instance_id", "project_id", "repository_id", "pipeline_id")
+SPAN = "date_bin('{} hours', at, '0001-01-01 00:00+00')"
+GRAINS = {0: SPAN.format(1), 1: SPAN.format(24), 2: "'-infinity'::timestamptz"} | {
+    grain: SPAN.format(hours) for grain, hours in ((3, 6), (4, 7 * 24), (5, 8 * 7 * 24))
+}
 
-HISTOGRAM = f"""
-    SELECT {KEY}, array_agg(bin::smallint ORDER BY bin) AS bins, array_agg(n ORDER BY bin) AS counts
-    FROM (SELECT {KEY}, {{bin}} AS bin, count(*)::int AS n
-          FROM incident_entries WHERE {{what}} IS NOT NULL GROUP BY {KEY}, bin) binned
-    GROUP BY {KEY}
-"""
-
+# A cell of one scope and grain at a time: however many there are, little has to be held in memory.
 CELLS = f"""
-    INSERT INTO metric_cells ({KEY}, cancel_reason, builds, first_tries, flaky, timed, waited, duration_ms, queued_ms,
-                              duration_bins, duration_counts, queued_bins, queued_counts)
-    SELECT {KEY}, 0, c.incidents, 0, 0, c.timed, c.incidents, c.duration_ms, c.queued_ms,
-           lasted.bins, lasted.counts, instants.bins, instants.counts
-    FROM (SELECT {KEY}, count(*) AS incidents, count(duration_ms) AS timed,
-                 coalesce(sum(duration_ms), 0) AS duration_ms, sum(queued_ms) AS queued_ms
-          FROM incident_entries GROUP BY {KEY}) c
-    LEFT JOIN ({HISTOGRAM.format(what="duration_ms", bin=BIN.format("duration_ms"))}) lasted USING ({KEY})
-    LEFT JOIN ({HISTOGRAM.format(what="queued_ms", bin=BIN.format("queued_ms"))}) instants USING ({KEY})
+    WITH entries AS (
+        SELECT {{scope_id}} AS scope_id, {{starts_at}} AS starts_at, branch_class, status, duration_ms, instant_ms,
+               {BIN.format("duration_ms")} AS bin
+        FROM incident_entries WHERE {{scope_id}} IS NOT NULL
+    ), binned AS (
+        SELECT scope_id, starts_at, branch_class, status, bin, count(*)::int AS incidents,
+               sum(duration_ms) AS duration_ms, sum(instant_ms) AS instant_ms
+        FROM entries GROUP BY scope_id, starts_at, branch_class, status, bin
+    )
+    INSERT INTO metric_cells (scope, scope_id, grain, starts_at, branch_class, status, cancel_reason, builds,
+                              first_tries, flaky, timed, waited, duration_ms, queued_ms, duration_bins, duration_counts)
+    SELECT {{scope}}, scope_id, {{grain}}, starts_at, branch_class, status, 0, sum(incidents), 0, 0,
+           coalesce(sum(incidents) FILTER (WHERE bin IS NOT NULL), 0), 0, coalesce(sum(duration_ms), 0),
+           sum(instant_ms), array_agg(bin::smallint ORDER BY bin) FILTER (WHERE bin IS NOT NULL),
+           array_agg(incidents ORDER BY bin) FILTER (WHERE bin IS NOT NULL)
+    FROM binned GROUP BY scope_id, starts_at, branch_class, status
 """
 
 
 def upgrade() -> None:
     op.execute(HOLD)
+    # From here on nobody writes incidents until all of this is there.
     op.create_index(
         "ix_incidents_branch_fixed",
         "incidents",
@@ -68,11 +68,14 @@ def upgrade() -> None:
     )
     op.execute("SET LOCAL work_mem = '256MB'")
     op.execute(ENTRIES)
-    op.execute(CELLS)
+    op.execute("ANALYZE incident_entries")
+    for (scope, scope_id), (grain, starts_at) in product(enumerate(SCOPES), GRAINS.items()):
+        if grain != 3 or scope < 3:
+            op.execute(CELLS.format(scope=scope, scope_id=scope_id, grain=grain, starts_at=starts_at))
 
 
 def downgrade() -> None:
     op.execute(HOLD)
+    op.drop_index("ix_incidents_branch_fixed", table_name="incidents")
     op.execute("DELETE FROM metric_changes WHERE status IN ('opened', 'fixed')")
     op.execute("DELETE FROM metric_cells WHERE status IN (9, 10)")
-    op.drop_index("ix_incidents_branch_fixed", table_name="incidents")

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from shared.metrics.cells import (
     CLASS_SQL,
     FIRST_MONDAY,
+    INCIDENT_WORDS,
     LENGTHS,
     REASON_SQL,
     WITH_QUARTERS,
@@ -45,9 +46,12 @@ ENTRIES_OF_CONTRIBUTIONS = f"""
         (1 + {BIN_SQL.format(ms="c.duration_ms")}, c.builds, 0, 0, 0, 0, 0),
         (-1 - {BIN_SQL.format(ms="c.queued_ms")}, c.builds, 0, 0, 0, 0, 0)
     ) AS e (slot, {_MEASURES})
-    WHERE e.slot IS NOT NULL
+    WHERE e.slot IS NOT NULL AND (e.slot >= 0 OR c.status NOT IN ({INCIDENT_WORDS}))
 """
-"""Contributions as entries of `members`: rows with the columns of `metric_members`. Others' are passed over."""
+"""Contributions as entries of `members`: rows with the columns of `metric_members`. Others' are passed over.
+
+The instants of incidents are no waits: they have a sum and no histogram.
+"""
 
 ENTRIES_OF_CELLS = f"""
     SELECT m.instance_id, m.project_id, m.repository_id, m.scope_id AS pipeline_id, c.starts_at AS hour,

@@ -71,8 +71,11 @@ class BranchClass(IntEnum):
 
 STATUS_CODE = {status: status.rank for status in Status}
 
-INCIDENT_CODE = {"opened": len(Status), "fixed": len(Status) + 1}
+INCIDENT_CODE = {"opened": 9, "fixed": 10}
 """What a cell counts instead of builds with a status: incidents, by the hour they opened, and by the one they ended."""
+
+INCIDENT_WORDS = ", ".join(f"'{word}'" for word in INCIDENT_CODE)
+"""The words that contributions have for these, as SQL."""
 
 OF_BUILDS_ONLY = f"status < {min(INCIDENT_CODE.values())}"
 OF_INCIDENTS_ONLY = f"status >= {min(INCIDENT_CODE.values())}"

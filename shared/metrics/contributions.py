@@ -12,7 +12,7 @@ How long incidents were open before some instant is a matter of these sums alone
 
 from datetime import UTC, datetime
 
-from shared.metrics.cells import INCIDENT_CODE
+from shared.metrics.cells import INCIDENT_WORDS
 
 ORIGIN = datetime(2020, 1, 1, tzinfo=UTC)
 """From where on incidents' instants are counted: a sum of ten million of them still fits into 64 bits in 2040."""
@@ -60,9 +60,7 @@ _CHANGES = """
     WHERE c.pipeline_id NOT IN (SELECT pipeline_id FROM metric_members WHERE NOT is_counted)
       AND c.status {kind} ({words})
 """
-_WORDS = ", ".join(f"'{word}'" for word in INCIDENT_CODE)
-
-OF_CHANGES = _CHANGES.format(kind="NOT IN", words=_WORDS)
-OF_INCIDENT_CHANGES = _CHANGES.format(kind="IN", words=_WORDS)
+OF_CHANGES = _CHANGES.format(kind="NOT IN", words=INCIDENT_WORDS)
+OF_INCIDENT_CHANGES = _CHANGES.format(kind="IN", words=INCIDENT_WORDS)
 """What was recorded since the scheduler last added up, of builds and of incidents; but for pipelines that are in no
 figure yet: what is taken away there was never added. Durations count as often as `builds` says: once, or -1 times."""

@@ -21,8 +21,8 @@ FORMULA: Mapping[str, str] = {
     "flaky": "builds in which a commit passed right after it had failed, in the attempt or in the build before / "
     "verdicts; lower and upper are the 95 % Wilson interval of the rate",
     "recovery": "incidents of default branches (of the branch asked for, if one is): time to green of those that were "
-    "fixed in the window, from the first failure to the pass; red_seconds sums up how long each was open in it; open "
-    "are those that were at its end",
+    "fixed in the window, from the first failure to the pass (the median within 2 %); "
+    "red_seconds sums up how long each was open in it; open are those that were at its end",
     "dora": "recovery time is the time to green; change failure rate is (failed + timed_out) / verdicts of builds "
     "whose event is deployment",
     "trend": "the same figures over the period before: as long, and ended where the window begins (of a window that "

@@ -14,6 +14,13 @@ MOST_BUILDS = 20_000
 
 _PROBED_PIPELINES = 100
 
+NAMED = """
+    SELECT p.id, p.instance_id, p.project_id, p.repository_id,
+           coalesce(p.default_branch, r.default_branch) AS default_branch
+    FROM pipelines p LEFT JOIN repositories r ON r.id = p.repository_id
+"""
+"""Pipelines with what they belong to, and their default branch: where it knows none, its repository's."""
+
 # Only those who add to the cells take it, and every one of them does: they come one after another, and what the
 # transaction sees next is all that the one before wrote. It stops neither recording nor reading nor a dump.
 _HOLD = text("LOCK TABLE metric_members IN SHARE ROW EXCLUSIVE MODE")
@@ -25,7 +32,7 @@ _UNSETTLED = text(f"""
     WITH unsettled AS (
         SELECT p.id, m.pipeline_id IS NULL OR NOT m.is_counted OR p.default_branch IS DISTINCT FROM m.default_branch
                    AS is_uncounted
-        FROM pipelines p LEFT JOIN metric_members m ON m.pipeline_id = p.id
+        FROM ({NAMED}) p LEFT JOIN metric_members m ON m.pipeline_id = p.id
         WHERE m.pipeline_id IS NULL OR NOT m.is_counted
            OR (p.instance_id, p.project_id, p.repository_id, p.default_branch)
             IS DISTINCT FROM (m.instance_id, m.project_id, m.repository_id, m.default_branch)
@@ -43,9 +50,9 @@ _UNSETTLED = text(f"""
     ORDER BY id
 """)
 
-_SETTLE = text("""
+_SETTLE = text(f"""
     INSERT INTO metric_members AS m (pipeline_id, instance_id, project_id, repository_id, default_branch)
-    SELECT id, instance_id, project_id, repository_id, default_branch FROM pipelines WHERE id = ANY(:pipelines)
+    SELECT id, instance_id, project_id, repository_id, default_branch FROM ({NAMED}) p WHERE id = ANY(:pipelines)
     ON CONFLICT (pipeline_id) DO UPDATE
     SET instance_id = excluded.instance_id, project_id = excluded.project_id, repository_id = excluded.repository_id,
         default_branch = excluded.default_branch, is_counted = true

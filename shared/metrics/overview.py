@@ -77,7 +77,7 @@ def _slowdown(wanted: BuildFilter, frame: Window, compared: Compared) -> Row | N
 def _compared(session: Session, wanted: BuildFilter, span: Periods, compared: Compared, now: OpenBuilds) -> Row:
     """The window's figures with what incidents say, and how they changed."""
     subject, frame, before = span.subject, span.read_frame, span.before
-    # Seconds add up, so both have to be as long; incidents are few, and no hour has to be whole for them.
+    # Seconds add up, so both have to be as long, and no hour has to be whole for them.
     recovered = recoveries(session, subject, [frame] if before is None else [frame, frame.as_long_before])
     open_now = now.of_slots(1 if span.has_before else 0)
     figures = figures_of(compared.window, open_now, frame.elapsed / HOUR) | {"recovery": recovered[0]}

@@ -125,14 +125,20 @@ def read(session: Session, subject: Subject, cover: Cover, detail: Detail = WHOL
     return rows(session, statement, parameters_for(subject, cover), is_binary=True)
 
 
+_ID = {"builds": "id", "flakes": "build_id"}
+
+
 def _found(table: str, subject: Subject) -> str:
     """The rows of `builds` or `flakes` in the raw spans."""
     seek = seek_of(table, subject)
     where = " AND ".join([f"{_WITHIN} {seek.condition}", *narrowed(subject, "x", seek)])
-    # OFFSET 0 keeps the inner query as it is: once for each span, by an index, whatever the statistics say.
+    # The inner query is one of its own, once for each span, newest first: the limit, which is none, keeps it so. One
+    # that Postgres cannot know has it take the index in this order, and not another one that it would skip through or
+    # whose many rows, by what it expects of any span, it would sort.
+    newest = f"ORDER BY x.queued_at DESC, x.{_ID[table]} DESC LIMIT (SELECT NULL::bigint)"
     return f"""(
         SELECT y.*, p.slot, p.sign FROM {seek.each} CROSS JOIN {RAW_SPANS}
-        CROSS JOIN LATERAL (SELECT * FROM {table} x WHERE {where} OFFSET 0) y
+        CROSS JOIN LATERAL (SELECT * FROM {table} x WHERE {where} {newest}) y
         CROSS JOIN LATERAL (VALUES
             (width_bucket(y.queued_at, (SELECT at FROM bounds)), 1),
             (CASE WHEN y.pipeline_id NOT IN ({UNCOUNTED}) THEN t.counted_in END, -1)

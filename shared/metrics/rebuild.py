@@ -1,4 +1,4 @@
-"""All figures made anew from the builds, in one transaction: until it commits, everybody reads the old ones."""
+"""All figures made anew from builds and incidents, in one transaction: until it commits everybody reads old ones."""
 
 from collections.abc import Callable, Iterator
 

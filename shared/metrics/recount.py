@@ -1,4 +1,4 @@
-"""Pipelines counted anew from their builds, or moved to another project, repository or instance."""
+"""Pipelines counted anew from their builds and incidents, or moved to another project, repository or instance."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,9 @@ from shared.metrics.members import Unsettled
 # The changes that are seen are about builds that are seen: counting these makes those void.
 _FORGET_CHANGES = text("DELETE FROM metric_changes WHERE pipeline_id = ANY(:pipelines)")
 
-_AS_NOW = """
+_AS_NOW = f"""
     (SELECT id AS pipeline_id, id AS scope_id, instance_id, project_id, repository_id, default_branch
-     FROM pipelines WHERE id = ANY(:{pipelines}))
+     FROM ({members.NAMED}) p WHERE id = ANY(:{{pipelines}}))
 """
 _AS_COUNTED = """
     (SELECT *, pipeline_id AS scope_id FROM metric_members

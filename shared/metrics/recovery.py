@@ -89,7 +89,7 @@ _READ = f"""
         UNION ALL
         SELECT x.slot, {WORD_SQL.format(status="x.status")}, x.builds, x.builds * x.duration_ms,
                x.builds * x.queued_ms, ARRAY[{BIN_SQL.format(ms="x.duration_ms")}]::smallint[], ARRAY[x.builds]
-        FROM single x JOIN pipelines p ON p.id = x.pipeline_id
+        FROM single x JOIN pipelines p ON p.id = x.pipeline_id LEFT JOIN repositories r ON r.id = p.repository_id
         LEFT JOIN metric_members m ON m.pipeline_id = x.pipeline_id
         WHERE {{which}}
     )

@@ -12,7 +12,7 @@ from shared.rows import Row, rows
 # Two ways that no incident goes twice. Bounds on both sides keep a plan that is made for any window at the index:
 # of an open span Postgres expects a third of the table. `date_part` is a float at once, `extract` an exact number.
 _NEAR = """
-    SELECT n.opened_at, n.fixed_at,
+    SELECT least(n.opened_at, n.fixed_at) AS opened_at, n.fixed_at,
            date_part('epoch', greatest(n.fixed_at - n.opened_at, interval '0')) AS seconds
     FROM (
         SELECT pipeline_id, branch, opened_at, fixed_at FROM incidents
@@ -52,5 +52,5 @@ def recoveries_of_branches(session: Session, subject: Subject, frames: Sequence[
         "first": min(frame.begins for frame in frames),
         "last": max(frame.elapsed_until for frame in frames),
     }
-    which = " AND ".join(["n.opened_at < :last", *narrowed(subject, "n")])
+    which = " AND ".join(["least(n.opened_at, n.fixed_at) < :last", *narrowed(subject, "n")])
     return rows(session, _RECOVERY.format(near=_NEAR.format(which=which)), parameters)

@@ -60,7 +60,9 @@ _IDS = {
 }
 
 # Whose default branch it is by what the cells hold. A pipeline that is in no cell yet is told by what is known of it.
-DEFAULT_BRANCH = "CASE WHEN m.pipeline_id IS NULL THEN p.default_branch ELSE m.default_branch END"
+DEFAULT_BRANCH = """
+    CASE WHEN m.pipeline_id IS NULL THEN coalesce(p.default_branch, r.default_branch) ELSE m.default_branch END
+"""
 
 _PIPELINES = """
     SELECT p.id AS pipeline_id, p.name AS pipeline_name, p.instance_id, p.project_id, p.repository_id,
@@ -72,7 +74,8 @@ _PIPELINES = """
 
 _IS_DEFAULT_OF_ALL = f"""
     SELECT NOT EXISTS (
-        SELECT FROM pipelines p LEFT JOIN metric_members m ON m.pipeline_id = p.id
+        SELECT FROM pipelines p LEFT JOIN repositories r ON r.id = p.repository_id
+        LEFT JOIN metric_members m ON m.pipeline_id = p.id
         WHERE {DEFAULT_BRANCH} IS DISTINCT FROM :branch
     ) AS is_default
 """

@@ -1,8 +1,8 @@
-"""Whether the kept figures are right: counted anew from attempts, by other statements than those that keep them.
+"""Whether the kept figures are right: counted anew, by other statements than those that keep them.
 
-A pipeline's hours are compared with its attempts, its days with its hours, its weeks with its days, and so on up to
-all time; then every other scope's hours with the pipelines' hours, its quarters of days with its hours, and so on up.
-All is read from one snapshot, after what was recorded is added.
+A pipeline's hours are compared with its attempts and incidents, its days with its hours, its weeks with its days, and
+so on up to all time; then every other scope's hours with the pipelines' hours, its quarters of days with its hours, and
+so on up. All is read from one snapshot, after what was recorded is added.
 """
 
 from collections.abc import Sequence

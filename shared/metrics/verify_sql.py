@@ -33,22 +33,22 @@ _INCIDENTS = """
            CASE WHEN fixed_at < opened_at THEN fixed_at ELSE opened_at END AS begin
     FROM incidents WHERE pipeline_id = ANY(:ids)
 """
-_MS = "round(date_part('epoch', {0} - '2020-01-01 00:00+00'::timestamptz)::numeric * 1000)::bigint"
+_MS = "floor(extract(epoch FROM {0}) * 1000 + 0.5)::bigint - 1577836800000"
 
 _ATTEMPTS = f"""
     SELECT {_KEY_OF_ATTEMPT.format(at="b.queued_at", status="a.status", reason="a.cancel_reason")} AS key,
            CASE WHEN a.number = b.attempt THEN 1 END AS build, CASE WHEN a.number = 1 THEN 1 END AS first_try,
            CASE WHEN a.number = b.attempt THEN round(a.duration_seconds * 1000)::bigint END AS duration,
-           CASE WHEN a.number = b.attempt THEN round(a.queued_seconds * 1000)::bigint END AS wait
+           CASE WHEN a.number = b.attempt THEN round(a.queued_seconds * 1000)::bigint END AS wait, true AS is_build
     FROM builds b JOIN attempts a ON a.build_id = b.id JOIN metric_members m ON m.pipeline_id = b.pipeline_id
     WHERE b.pipeline_id = ANY(:ids) AND m.is_counted AND a.is_finished AND (a.number = b.attempt OR a.number = 1)
     UNION ALL
     SELECT {_KEY_OF_ATTEMPT.format(at="b.begin", status="'opened'", reason="NULL::text")}, 1, NULL, NULL,
-           {_MS.format("b.begin")}
+           {_MS.format("b.begin")}, false
     FROM ({_INCIDENTS}) b JOIN metric_members m ON m.pipeline_id = b.pipeline_id WHERE m.is_counted
     UNION ALL
     SELECT {_KEY_OF_ATTEMPT.format(at="b.fixed_at", status="'fixed'", reason="NULL::text")}, 1, NULL,
-           {_MS.format("b.fixed_at")} - ({_MS.format("b.begin")}), {_MS.format("b.fixed_at")}
+           {_MS.format("b.fixed_at")} - ({_MS.format("b.begin")}), {_MS.format("b.fixed_at")}, false
     FROM ({_INCIDENTS}) b JOIN metric_members m ON m.pipeline_id = b.pipeline_id
     WHERE m.is_counted AND b.fixed_at IS NOT NULL
     OFFSET 0
@@ -63,8 +63,9 @@ FROM_ATTEMPTS = f"""
     SELECT key, f.figure, f.value FROM ({_ATTEMPTS}) a
     CROSS JOIN LATERAL (VALUES
         (0, build), (1, first_try), (3, CASE WHEN duration IS NOT NULL THEN 1 END),
-        (4, CASE WHEN wait IS NOT NULL THEN 1 END), (5, duration), (6, wait),
-        ({DURATIONS} + {BIN_SQL.format(ms="duration")}, 1), ({WAITS} + {BIN_SQL.format(ms="wait")}, 1)
+        (4, CASE WHEN is_build AND wait IS NOT NULL THEN 1 END), (5, duration), (6, wait),
+        ({DURATIONS} + {BIN_SQL.format(ms="duration")}, 1),
+        ({WAITS} + {BIN_SQL.format(ms="wait")}, CASE WHEN is_build THEN 1 END)
     ) f (figure, value)
     WHERE f.figure IS NOT NULL AND f.value IS NOT NULL
     UNION ALL SELECT key, 2, 1 FROM ({_FLAKY}) f
@@ -97,7 +98,9 @@ CHECKED_ATTEMPTS = f"""
     SELECT key, duration AS duration_ms, wait AS queued_ms,
            coalesce(build * {_WEIGHT.format(0)}, 0) + coalesce(first_try * {_WEIGHT.format(1)}, 0)
            + coalesce({_WEIGHT.format(3)} + {_WEIGHT.format(f"{DURATIONS} + {BIN_SQL.format(ms='duration')}")}, 0)
-           + coalesce({_WEIGHT.format(4)} + {_WEIGHT.format(f"{WAITS} + {BIN_SQL.format(ms='wait')}")}, 0) AS checked
+           + CASE WHEN is_build THEN
+               coalesce({_WEIGHT.format(4)} + {_WEIGHT.format(f"{WAITS} + {BIN_SQL.format(ms='wait')}")}, 0)
+             ELSE 0 END AS checked
     FROM ({_ATTEMPTS}) a
     UNION ALL SELECT key, 0, 0, {_WEIGHT.format(2)} FROM ({_FLAKY}) f
 """

@@ -46,8 +46,8 @@ class Incident(Base):
     __table_args__ = (
         Index("uq_incidents_open", "pipeline_id", "branch", unique=True, postgresql_where=text("fixed_at IS NULL")),
         Index("ix_incidents_newest", desc("opened_at"), desc("id")),
+        # With all that figures of recovery ask for, so that they read the indexes alone.
         Index("ix_incidents_fixed", "fixed_at", postgresql_include=["pipeline_id", "branch", "opened_at"]),
-        # With all that figures of some branch's recovery ask for, so that they read the index alone.
         Index("ix_incidents_branch_fixed", "branch", "fixed_at", postgresql_include=["pipeline_id", "opened_at"]),
         Index("ix_incidents_branch_newest", "pipeline_id", "branch", desc("opened_at")),
         CheckConstraint(f"status IN ({', '.join(repr(str(word)) for word in IncidentStatus)})", name="status_word"),

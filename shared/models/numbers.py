@@ -37,22 +37,26 @@ metric_changes = Table(
     Column("queued_ms", BigInteger),
     postgresql_with={"autovacuum_vacuum_scale_factor": 0, "autovacuum_vacuum_threshold": 2000},
 )
-"""How recording changed what finished builds add up to, until the scheduler adds it to `metric_cells`; without a key.
+"""How recording and planning changed what builds and incidents add up to, until the scheduler adds it to
+`metric_cells`; without a key.
 
 `builds` and `first_tries` are +1 or -1: this build, by its latest attempt, and this build's first attempt ended with
-this status. Durations go with `builds`. A row of zeros says only that an attempt's verdict came.
+this status. Durations go with `builds`. A row of zeros says only that an attempt's verdict came. Of incidents
+`build_id` is 0, `status` is `opened` or `fixed`, and `builds` says how many more or fewer did so at that instant; what
+else it holds is in `shared.metrics.contributions`.
 """
 
 
 class MetricCell(Base):
-    """What the finished builds of one scope, branch class and span of time add up to, by status.
+    """What the finished builds of one scope, branch class and span of time add up to, by status; and the incidents.
 
     The span, `grain`, is an hour, a quarter of a day (of the wide scopes only), a day, a week, eight weeks, or all
     time. The codes are `shared.metrics.cells`' enums; `status` is its rank. `builds` counts builds whose latest attempt
     ended so, `first_tries` those whose first attempt did, `flaky` those that passed right after a failure of the same
     commit (with the succeeded). `timed` and `waited` count those whose duration, whose wait in the queue is known.
     Histograms are pairs of arrays: bins (`shared.metrics.histogram`), ascending, and how many lie in each; NULL when
-    empty.
+    empty. Two codes are no status: of incidents that opened in the span, and of those that ended in it, `builds` is how
+    many there are, `queued_ms` the sum of these instants and `duration_ms` of how long they lasted.
     """
 
     __tablename__ = "metric_cells"

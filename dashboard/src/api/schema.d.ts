@@ -3314,7 +3314,7 @@ export interface components {
         RecoveryTime: {
             /** @description average time to green */
             seconds: number | null;
-            /** @description seconds: half of them did not last longer */
+            /** @description seconds, within 2 %: half of them did not last longer */
             p50: number | null;
             /** @description of how many */
             incidents: number;

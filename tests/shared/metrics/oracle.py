@@ -97,10 +97,11 @@ def kept_flakes(session: Session) -> dict[int, tuple[str | None, int, int, int]]
 
 
 _BUILDS = """
-    SELECT b.*, p.instance_id, p.project_id AS project, p.repository_id, p.default_branch,
+    SELECT b.*, p.instance_id, p.project_id AS project, p.repository_id,
+           coalesce(p.default_branch, r.default_branch) AS default_branch,
            a.status AS first_status, a.cancel_reason AS first_reason,
            coalesce(a.is_finished, false) AS first_is_finished
-    FROM builds b JOIN pipelines p ON p.id = b.pipeline_id
+    FROM builds b JOIN pipelines p ON p.id = b.pipeline_id LEFT JOIN repositories r ON r.id = p.repository_id
     LEFT JOIN attempts a ON a.build_id = b.id AND a.number = 1
 """
 _VERDICTS = f"""
@@ -120,8 +121,8 @@ _CELLS = """
 
 _INCIDENTS = """
     SELECT n.opened_at, n.fixed_at, nullif(n.branch, '') AS branch, p.id AS pipeline_id, p.instance_id,
-           p.project_id AS project, p.repository_id, p.default_branch
-    FROM incidents n JOIN pipelines p ON p.id = n.pipeline_id
+           p.project_id AS project, p.repository_id, coalesce(p.default_branch, r.default_branch) AS default_branch
+    FROM incidents n JOIN pipelines p ON p.id = n.pipeline_id LEFT JOIN repositories r ON r.id = p.repository_id
 """
 ORIGIN = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -135,14 +136,13 @@ def _count(found: dict[Key, Sums], incident: Any) -> None:
         for cell in _cells(found, incident, word, None, instant):
             cell.builds += 1
             cell.queued_ms += _ms(instant)
-            cell.waits[bin_of(_ms(instant))] += 1
             if word == "fixed":
                 cell.duration_ms += _ms(instant) - _ms(begin)
                 cell.durations[bin_of(_ms(instant) - _ms(begin))] += 1
 
 
 def _ms(instant: datetime) -> int:
-    return round((instant - ORIGIN) / timedelta(milliseconds=1))
+    return ((instant - ORIGIN) // timedelta(microseconds=1) + 500) // 1000
 
 
 def _cells(

@@ -116,7 +116,7 @@ def installation(database: Engine) -> Engine:
 
 def something_else(rng: Random, session: Session) -> None:
     pipeline = rng.randint(1, PIPELINES)
-    match rng.randrange(3):
+    match rng.randrange(4):
         case 0:
             given = {"project": rng.choice((1, 2)), "id": pipeline}
             session.execute(text("UPDATE pipelines SET project_id = :project WHERE id = :id"), given)
@@ -126,6 +126,11 @@ def something_else(rng: Random, session: Session) -> None:
             session.execute(statement, {"branch": branch, "id": pipeline})
         case 2:
             recount.recount(session, [pipeline])
+        case 3:
+            # Only the repository knows it, and it changes its mind.
+            session.execute(text("UPDATE pipelines SET default_branch = NULL WHERE id = :id"), {"id": pipeline})
+            statement = text("UPDATE repositories SET default_branch = :branch")
+            session.execute(statement, {"branch": rng.choice(("main", "develop"))})
 
 
 @pytest.mark.timeout(300)
@@ -204,13 +209,16 @@ def incidents_of(session: Session, wanted: BuildFilter) -> Iterator[tuple[dateti
     """Those of the filter's branches, of default ones where it names none; as the pipelines were last added up."""
     statement = text("""
         SELECT n.opened_at, n.fixed_at, n.branch, n.pipeline_id, j.key AS project,
-               CASE WHEN m.pipeline_id IS NULL THEN p.default_branch ELSE m.default_branch END AS default_branch
+               m.default_branch AS of_member, m.pipeline_id IS NOT NULL AS is_member,
+               coalesce(p.default_branch, r.default_branch) AS default_branch
         FROM incidents n JOIN pipelines p ON p.id = n.pipeline_id LEFT JOIN metric_members m ON m.pipeline_id = p.id
+        LEFT JOIN repositories r ON r.id = p.repository_id
         JOIN projects j ON j.id = coalesce(m.project_id, p.project_id)
     """)
     for row in session.execute(statement):
         scope = wanted.scope
-        is_wanted = row.branch in wanted.branch if wanted.branch else row.branch in ("", row.default_branch)
+        default_branch = row.of_member if row.is_member else row.default_branch
+        is_wanted = row.branch in wanted.branch if wanted.branch else row.branch in ("", default_branch)
         is_there = not scope.project or row.project in scope.project
         is_it = not scope.pipeline_id or row.pipeline_id in scope.pipeline_id
         if is_wanted and is_there and is_it:

@@ -10,6 +10,7 @@ from shared.metrics.rebuild import rebuild
 from shared.metrics.recount import recount
 from shared.metrics.verify import Verification, verify
 from tests.factories import NOON, a_build, minutes
+from tests.incidents import an_incident
 from tests.shared.metrics import oracle
 from tests.shared.metrics.counted import an_instance, recorded
 
@@ -115,6 +116,32 @@ def test_a_difference_names_the_span_of_time(counted: Session, grain: int, span:
     counted.execute(text(f"UPDATE metric_cells SET builds = 4 WHERE scope = 0 AND grain = {grain} AND status = 8"))
 
     assert f"on the default branch, {span}: kept 4" in words(counted, verify(counted, quiet))["everything"]
+
+
+@pytest.mark.parametrize(
+    ("tampering", "words"),
+    [
+        ("builds = builds + 1 WHERE status = 9", "incidents of opened on the default branch"),
+        ("queued_ms = queued_ms + 1 WHERE status = 10", "queued_ms of fixed on the default branch"),
+        ("duration_counts = '{2}' WHERE status = 10", "duration_bins[379] of fixed on the default branch"),
+    ],
+)
+def test_a_cell_of_incidents_that_is_tampered_with_is_found_and_repaired(
+    database: Engine, tampering: str, words: str
+) -> None:
+    with Session(database) as session, session.begin():
+        recorded(session, an_instance(session), a_build())
+    an_incident(database, fixed_at=NOON + minutes(45))
+    with Session(database) as session:
+        assert verify(session, quiet).is_right
+        session.execute(text(f"UPDATE metric_cells SET {tampering} AND scope = 4 AND grain = 0"))
+        found = verify(session, quiet)
+        told = drift.told(session, found)
+        rebuild(session, quiet)
+
+        assert not found.is_right
+        assert words in told[0].words
+        assert verify(session, quiet).is_right
 
 
 def test_a_flake_that_is_missing_or_wrong_is_found(counted: Session) -> None:

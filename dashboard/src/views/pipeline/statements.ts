@@ -69,7 +69,7 @@ function recovery({ recovery: of, formula, links }: PipelineFigures): Statement 
     value: duration(of.average),
     tone: of.open > 0 ? "bad" : "none",
     icon: of.open > 0 ? "warning" : "pulse",
-    words: `${fixed}${red}${of.open > 0 ? ` ${count(of.open, "incident")} still open.` : ""}`,
+    words: `${fixed}${red}${of.open > 0 ? ` ${count(of.open, "incident")} open at its end.` : ""}`,
     formula: formula.recovery ?? "",
     links: [{ words: "Fixed incidents", link: of.fixed > 0 ? links["recovery.fixed"] : undefined }, { words: "Open incidents", link: of.open > 0 ? links["recovery.open"] : undefined }].filter(({ link }) => link !== undefined),
   };

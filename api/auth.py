@@ -71,6 +71,14 @@ def principal() -> Principal:
     return found
 
 
+def anyone(server: ServerSettings) -> Principal:
+    """The caller who presented nothing, with what this server lets everybody do."""
+    is_local = not is_published(server)
+    return anonymous(
+        is_reading_free=server.public_read or is_local, are_logs_free=is_local, are_badges_free=server.public_badges
+    )
+
+
 def is_anyone() -> bool:
     """Whether this caller reads only because the server lets the whole world read."""
     return principal().key is None and is_published(services().config.server)
@@ -99,10 +107,7 @@ def _pass_gate() -> None:
     if permission is Permission.PUBLIC:
         return  # and no look at the database: /livez answers without one
     # Looked up before the permission, so that a wrong key is told so even where none is needed.
-    is_local = not is_published(server)
-    g.principal = identify() or anonymous(
-        is_reading_free=server.public_read or is_local, are_logs_free=is_local, are_badges_free=server.public_badges
-    )
+    g.principal = identify() or anyone(server)
     if permission is None or not g.principal.may(permission):
         raise _refusal(g.principal, permission)
 

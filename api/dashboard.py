@@ -7,6 +7,7 @@ from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 
+import orjson
 from flask import Flask, Response, abort, render_template, request
 
 from api.auth import needs
@@ -15,19 +16,23 @@ from api.principal import Permission
 BUNDLE = Path(__file__).parent / "static" / "app"
 """Where the build puts it (`hatch_build.py`)."""
 
-VIEWS = (
-    "/",
-    "/waterfall",
-    "/triage",
-    "/me",
-    "/builds/<id:build_id>",
-    "/pipelines",
-    "/pipelines/<id:pipeline_id>",
-    "/sources",
-    "/incidents",
-    "/incidents/<id:incident_id>",
-    "/alerts",
-)
+VIEWS = {
+    "/": "overview",
+    "/waterfall": "waterfall",
+    "/triage": "triage",
+    "/me": "me",
+    "/builds/<id:build_id>": "build",
+    "/pipelines": "pipelines",
+    "/pipelines/<id:pipeline_id>": "pipeline",
+    "/sources": "sources",
+    "/incidents": "alerts",
+    "/incidents/<id:incident_id>": "incident",
+    "/alerts": "alerts",
+}
+"""Addresses of the page, and which of its views each one shows."""
+
+_FILES_OF_VIEWS = "views.json"
+"""What the build says each view needs beside the page."""
 
 # A service worker may look after the folder it comes from and what is below, so this one comes from the top.
 AT_THE_TOP = ("sw.js", "manifest.webmanifest")
@@ -78,11 +83,16 @@ def register(app: Flask, bundle: Path) -> None:
     """Serve what was built into this folder. It is read once, so that no request can ask for anything beside it."""
     files = dict(_files(bundle))
     page = files.get("index.html")
+    links = _links(files.pop(_FILES_OF_VIEWS, None))
 
     @needs(Permission.PUBLIC)
     def dashboard(**_: int) -> Response:
         shown = page or File(render_template("no_dashboard.html").encode(), _TYPES[".html"])
-        return shown.answer()
+        answer = shown.answer()
+        # What the view needs is fetched together with the page's own script, which would ask for it only once it runs.
+        if page is not None and request.url_rule is not None and (link := links.get(VIEWS[request.url_rule.rule])):
+            answer.headers["Link"] = link
+        return answer
 
     @needs(Permission.PUBLIC)
     def dashboard_file(name: str) -> Response:
@@ -93,6 +103,17 @@ def register(app: Flask, bundle: Path) -> None:
     for name in AT_THE_TOP:
         app.add_url_rule(f"/{name}", "dashboard_file", dashboard_file, defaults={"name": name})
     app.add_url_rule("/app/<path:name>", "dashboard_file", dashboard_file)
+
+
+def _links(file: File | None) -> dict[str, str]:
+    """By view, the header that names its scripts and styles; none where the build says nothing."""
+    found: dict[str, list[str]] = {} if file is None else orjson.loads(file.body)
+    return {view: ", ".join(map(_link, names)) for view, names in found.items()}
+
+
+def _link(name: str) -> str:
+    kind = "preload; as=style" if name.endswith(".css") else "modulepreload"
+    return f"</app/{name}>; rel={kind}; crossorigin"
 
 
 @cache

@@ -4,18 +4,40 @@ from typing import Any
 
 from flask import Response, request
 
-from api.auth import COOKIE, authenticate_key, identify, needs
+from api.auth import COOKIE, anyone, authenticate_key, identify, needs
+from api.origins import is_published
 from api.parameters import ApiBlueprint
 from api.principal import Permission
 from api.problems import Problem
 from api.schemas import KeyBody, NoQuery
 from api.services import services, write
-from api.shapes import SessionSchema
+from api.shapes import CallerSchema, SessionSchema
 from shared.clock import utc_now
 from shared.keys import create_session, revoke_key
 from shared.wire import encode
 
 blueprint = ApiBlueprint("session", __name__, url_prefix="/api/session", description="A key as a cookie")
+
+
+@blueprint.route("", methods=["GET"])
+@needs(Permission.PUBLIC)
+@blueprint.arguments(NoQuery, location="query")
+@blueprint.response(200, CallerSchema)
+def show_caller(_: dict[str, Any]) -> Response:
+    """Say who asks: signed in or not, what that allows, and until when.
+
+    A session that has ended is none: this answers 200 where another route would say 401.
+    """
+    server = services().config.server
+    caller = identify() or anyone(server)
+    payload = {
+        "is_signed_in": caller.key is not None,
+        "name": caller.key.name if caller.key is not None else None,
+        "scopes": sorted(caller.scopes),
+        "expires_at": caller.key.expires_at if caller.key is not None else None,
+        "is_reading_free": not is_published(server),
+    }
+    return Response(encode(payload), headers={"Cache-Control": "no-store"}, content_type="application/json")
 
 
 @blueprint.route("", methods=["POST"])

@@ -466,6 +466,16 @@ class SessionSchema(Shape):
     expires_at = instant_field("when it ends by itself", is_known=True)
 
 
+class CallerSchema(Shape):
+    """Who asks, as the server sees it now."""
+
+    is_signed_in = flag_field("presents a session or a key that holds")
+    name = text_field("of the key")
+    scopes = fields.List(fields.String(), metadata=about("what the caller may do, with a key or without"))
+    expires_at = instant_field("when the session or key ends by itself")
+    is_reading_free = flag_field("everybody who reaches the server may read everything: no answer depends on a session")
+
+
 class AliveSchema(Shape):
     """The process answers."""
 

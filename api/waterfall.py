@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import Response
+from sqlalchemy.orm import Session
 
 from api.answers import answer
 from api.auth import needs
@@ -15,7 +16,8 @@ from api.schemas import scope_of
 from api.services import read
 from api.waterfall_shapes import WaterfallQuery, WaterfallSchema
 from shared.branch_commits import CommitPosition
-from shared.waterfall import waterfall
+from shared.scope import Scope
+from shared.waterfall import Waterfall, waterfall, waterfall_of
 
 blueprint = ApiBlueprint("waterfall", __name__, url_prefix="/api/waterfall", description="Commits by pipelines")
 
@@ -35,11 +37,18 @@ def show_waterfall(query: dict[str, Any]) -> Response:
     scope = scope_of(query)
     after = _begins_after(query)
     with read(is_one_snapshot=True) as opened:
-        found = waterfall(opened.session, scope, query.get("branch", ()), limit=query["limit"], after=after)
+        found = _found(opened.session, scope, query, after)
         stale = staleness(opened.session, scope)
     next_cursor = None if found.next is None else encode_cursor(_CURSOR, found.next)
     payload = found.parts | {"next_cursor": next_cursor} | stale
     return answer(payload, opened.as_of, next_cursor=next_cursor)
+
+
+def _found(session: Session, scope: Scope, query: dict[str, Any], after: CommitPosition | None) -> Waterfall:
+    branches = query.get("branch", ())
+    if "commit_sha" in query:
+        return waterfall_of(session, scope, branches, query["commit_sha"])
+    return waterfall(session, scope, branches, limit=query["limit"], after=after)
 
 
 def _begins_after(query: dict[str, Any]) -> CommitPosition | None:

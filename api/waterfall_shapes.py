@@ -31,6 +31,9 @@ class WaterfallQuery(ScopeQuery):
     branch = Several(
         Words(), metadata=about("name of a branch; each pipeline's default branch unless said; several by comma")
     )
+    commit_sha = Several(
+        Words(), most=MOST_COMMITS, metadata=about("in full; these commits alone, without `last`; several by comma")
+    )
     limit = Count(1, MOST_COMMITS, load_default=50, metadata=about("how many commits at most"))
     until = instant_parameter("commits whose first build was queued before this instant")
     cursor = Words(metadata=about("next_cursor of the answer before, as it stands"))

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
-import type { Plugin } from "vite";
+import type { Plugin, Rolldown } from "vite";
 import { defineConfig } from "vitest/config";
 
 /** Where `npm run dev` finds the API. */
@@ -12,7 +12,7 @@ const WORKER = "sw.js";
 
 export default defineConfig(({ command }) => ({
   base: command === "build" ? BASE : "/",
-  plugins: [react(), shellFiles()],
+  plugins: [react(), viewFiles(), shellFiles()],
   resolve: { alias: { "~": fileURLToPath(new URL("src", import.meta.url)) } },
   build: {
     outDir: "../api/static/app",
@@ -34,6 +34,37 @@ export default defineConfig(({ command }) => ({
   },
   test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"] },
 }));
+
+/** Tells the server what each view needs beside the page, so that a browser hears of it before it has read any script. */
+function viewFiles(): Plugin {
+  return {
+    name: "view-files",
+    apply: "build",
+    generateBundle(_, bundle) {
+      const chunks = Object.values(bundle).filter((file) => file.type === "chunk");
+      const main = chunks.find((chunk) => chunk.name === "main");
+      if (main === undefined) return this.error("the page was not built");
+      const early = new Set(filesOf(main, bundle));
+      const views = chunks.flatMap((chunk) => {
+        const [, name] = /\/src\/views\/([^/]+)\/index\.tsx$/.exec(chunk.facadeModuleId ?? "") ?? [];
+        return name === undefined ? [] : [[name, filesOf(chunk, bundle).filter((file) => !early.has(file)).sort()] as const];
+      });
+      this.emitFile({ type: "asset", fileName: "views.json", source: JSON.stringify(Object.fromEntries(views)) });
+    },
+  };
+}
+
+/** A chunk, what it imports and the styles of all of it. */
+function filesOf(chunk: Rolldown.OutputChunk, bundle: Rolldown.OutputBundle, found = new Set<string>()): string[] {
+  if (found.has(chunk.fileName)) return [...found];
+  found.add(chunk.fileName);
+  for (const style of chunk.viteMetadata?.importedCss ?? []) found.add(style);
+  for (const name of chunk.imports) {
+    const imported = bundle[name];
+    if (imported?.type === "chunk") filesOf(imported, bundle, found);
+  }
+  return [...found];
+}
 
 /** Tells the service worker what belongs to this version: all that was built, and the files of `public/`. */
 function shellFiles(): Plugin {

@@ -1,5 +1,6 @@
 """The commits that were built on a branch, newest first: by their first build in these pipelines."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -130,6 +131,27 @@ _WALK = """
     ) older ON true
     ORDER BY c.queued_at DESC, c.commit_sha COLLATE "C" DESC
 """
+
+
+_NAMED = f"""
+    WITH {SHOWN}
+    SELECT c.sha, split_part(b.commit_message, chr(10), 1) AS message, b.author, r.name AS repository, b.queued_at
+    FROM unnest(CAST(:shas AS text[])) AS c(sha)
+    CROSS JOIN LATERAL (
+        SELECT b.* FROM (SELECT * FROM builds b WHERE b.commit_sha = c.sha LIMIT {BUILDS_OF_COMMIT}) b
+        JOIN shown s ON s.id = b.pipeline_id
+        WHERE {{is_on_branch}} ORDER BY b.queued_at, b.id LIMIT 1
+    ) b
+    JOIN pipelines p ON p.id = b.pipeline_id
+    LEFT JOIN repositories r ON r.id = p.repository_id
+    ORDER BY b.queued_at DESC, c.sha COLLATE "C" DESC
+"""
+
+
+def named_commits(session: Session, branch: BranchOf, shas: Sequence[str]) -> CommitPage:
+    """Those of these commits that were built there, as `branch_commits` has them. One statement."""
+    statement = _NAMED.format(is_on_branch=branch.is_on_branch)
+    return CommitPage(rows(session, statement, branch.parameters | {"shas": sorted(set(shas))}), None)
 
 
 def branch_commits(

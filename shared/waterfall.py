@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from shared.branch_commits import BranchOf, CommitPosition, branch_commits
+from shared.branch_commits import BranchOf, CommitPage, CommitPosition, branch_commits, named_commits
 from shared.rows import Row, as_int, rows
 from shared.scope import Scope, scope_conditions
 from shared.waterfall_cells import cells, job_cells
@@ -44,31 +44,59 @@ def waterfall(
 
     Six statements, however many commits, pipelines and jobs there are.
     """
-    pipelines, has_all_pipelines = _pipelines(session, scope)
+    pipelines, has_all = _pipelines(session, scope)
     branch = _branch(pipelines, named)
     commits = branch_commits(session, branch, limit=limit, after=after)
-    shas = [str(row["sha"]) for row in commits.rows]
+    past = last_builds(session, branch, _shas(commits), after)
+    columns = _Columns(pipelines, has_all, past, last_jobs(session, past))
+    return Waterfall(_parts(session, branch, columns, commits), commits.next)
+
+
+def waterfall_of(session: Session, scope: Scope, named: Sequence[str], shas: Sequence[str]) -> Waterfall:
+    """These commits alone, where they were built there: of jobs those they have, without what came before them.
+
+    Four statements. For whoever has the rest already and heard that these changed.
+    """
+    pipelines, has_all = _pipelines(session, scope)
+    branch = _branch(pipelines, named)
+    commits = named_commits(session, branch, shas)
+    return Waterfall(_parts(session, branch, _Columns(pipelines, has_all), commits), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The pipelines that are shown, whether these are all, and what came before: builds, newest first, and jobs."""
+
+    pipelines: list[Row]
+    has_all: bool
+    past: Sequence[Row] = ()
+    past_jobs: Sequence[Row] = ()
+
+
+def _parts(session: Session, branch: BranchOf, columns: _Columns, commits: CommitPage) -> Row:
+    """What commits came to, as an answer shows it."""
+    shas = _shas(commits)
     of_builds = cells(session, branch, shas)
     of_jobs = job_cells(session, branch, shas)
-    past = last_builds(session, branch, shas, after)
-    columns, places = columns_of(pipelines, of_builds, of_jobs, past, last_jobs(session, past))
+    pipelines, places = columns_of(columns.pipelines, of_builds, of_jobs, columns.past, columns.past_jobs)
     failed_jobs = failures_of(of_jobs)
-    return Waterfall(
-        {
-            "commits": commits.rows,
-            "pipelines": columns,
-            "has_all_pipelines": has_all_pipelines,
-            "cells": [_cell(cell, failed_jobs.get((cell["commit"], cell["pipeline"]), [])) for cell in of_builds],
-            "job_cells": {
-                "commit": of_jobs.columns["commit"],
-                "pipeline": of_jobs.columns["pipeline"],
-                "job": [places[as_int(name)] for name in of_jobs.columns["name"]],
-            }
-            | {name: column for name, column in of_jobs.columns.items() if name not in ("commit", "pipeline", "name")},
-            "has_all_jobs": of_jobs.has_all,
-        },
-        commits.next,
-    )
+    return {
+        "commits": commits.rows,
+        "pipelines": pipelines,
+        "has_all_pipelines": columns.has_all,
+        "cells": [_cell(cell, failed_jobs.get((cell["commit"], cell["pipeline"]), [])) for cell in of_builds],
+        "job_cells": {
+            "commit": of_jobs.columns["commit"],
+            "pipeline": of_jobs.columns["pipeline"],
+            "job": [places[as_int(name)] for name in of_jobs.columns["name"]],
+        }
+        | {name: column for name, column in of_jobs.columns.items() if name not in ("commit", "pipeline", "name")},
+        "has_all_jobs": of_jobs.has_all,
+    }
+
+
+def _shas(commits: CommitPage) -> list[str]:
+    return [str(row["sha"]) for row in commits.rows]
 
 
 def _pipelines(session: Session, scope: Scope) -> tuple[list[Row], bool]:

@@ -89,6 +89,7 @@ _COLUMNS = (
     "failure",
 )
 
+# Names are not numbered by pipeline: rows in that order would be merged by pipeline alone, each job with all its names.
 _JOB_CELLS = f"""
     WITH {_BUILDS},
     looked_at AS MATERIALIZED (
@@ -106,7 +107,7 @@ _JOB_CELLS = f"""
     ),
     named AS MATERIALIZED (
         SELECT pipeline, name, max(stage) AS stage, min(id) AS first_id,
-               row_number() OVER (ORDER BY pipeline, min(id)) - 1 AS place
+               row_number() OVER (ORDER BY min(id)) - 1 AS place
         FROM looked_at GROUP BY pipeline, name
     ),
     history AS (

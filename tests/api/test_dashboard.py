@@ -23,6 +23,7 @@ BUNDLE = {
     "mark.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
     "assets/main-4f2a.js": SCRIPT,
     "assets/text-77aa.woff2": b"wOF2" * 100,
+    "views.json": b'{"triage": ["assets/triage-1.js", "assets/triage-2.css"]}',
 }
 ADDRESSES = [
     "/",
@@ -65,6 +66,17 @@ def test_every_view_has_an_address_that_can_be_opened_and_sent_on(client: FlaskC
 
     assert (answer.status_code, answer.content_type) == (200, "text/html; charset=utf-8")
     assert answer.data == BUNDLE["index.html"]
+
+
+def test_what_a_view_needs_is_named_with_the_page(client: FlaskClient) -> None:
+    answer = client.get("/triage")
+    again = client.get("/triage", headers={"If-None-Match": answer.headers["ETag"]})
+
+    script = "</app/assets/triage-1.js>; rel=modulepreload; crossorigin"
+    style = "</app/assets/triage-2.css>; rel=preload; as=style; crossorigin"
+    assert answer.headers["Link"] == again.headers["Link"] == f"{script}, {style}"
+    assert "Link" not in client.get("/alerts").headers
+    assert client.get("/app/views.json").status_code == 404
 
 
 @pytest.mark.parametrize("address", ["/builds/latest", "/nowhere", "/waterfall/x"])

@@ -1,8 +1,13 @@
 """A browser's session: a cookie scripts cannot read, that ends when it is ended and when its key is."""
 
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
+from shared.clock import utc_now
 from shared.keys import Scope
 from tests.api.serving import World, serve
 
@@ -12,6 +17,16 @@ def sign_in(client: FlaskClient, key: str) -> str:
     answer = client.post("/api/session", json={"key": key})
     assert answer.status_code == 201, answer.text
     return answer.headers["Set-Cookie"]
+
+
+def caller(client: FlaskClient, **headers: str) -> dict[str, Any]:
+    """What the server says of who asks."""
+    answer = client.get("/api/session", headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+    said = answer.get_json()
+    assert isinstance(said, dict)
+    return said
 
 
 def test_a_key_becomes_a_cookie_that_may_what_the_key_may(world: World) -> None:
@@ -72,3 +87,56 @@ def test_a_wrong_key_opens_no_session_and_a_stale_cookie_does_not_close_free_rea
     assert client.post("/api/session", json={}).status_code == 422
     assert client.delete("/api/session").status_code == 204
     assert client.get("/api/builds", headers={"Cookie": "observatory_session=old"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("server", "scopes", "is_reading_free"),
+    [
+        ({}, ["logs", "read"], True),
+        ({"host": "0.0.0.0", "public_read": True}, ["read"], False),
+        ({"host": "0.0.0.0"}, [], False),
+    ],
+)
+def test_who_has_not_signed_in_is_told_so_and_what_is_free(
+    world: World, server: dict[str, Any], scopes: list[str], is_reading_free: bool
+) -> None:
+    world.key(Scope.READ)
+
+    said = caller(serve(world.engine, **server))
+
+    assert said == {
+        "is_signed_in": False, "name": None, "scopes": scopes, "expires_at": None, "is_reading_free": is_reading_free,
+    }  # fmt: skip
+
+
+def test_who_has_signed_in_is_told_as_whom_and_until_when(world: World) -> None:
+    key = world.key(Scope.READ, Scope.COLLECT, name="ada")
+    client = serve(world.engine, host="0.0.0.0")
+    sign_in(client, key)
+
+    said = caller(client)
+
+    assert (said["is_signed_in"], said["name"], said["scopes"]) == (True, "ada", ["collect", "read"])
+    left = datetime.fromisoformat(said["expires_at"]) - utc_now()
+    assert timedelta(hours=11, minutes=59) < left <= timedelta(hours=12)
+
+
+@pytest.mark.parametrize("change", ["expires_at = now()", "revoked_at = now()"])
+def test_a_session_that_is_over_is_none(world: World, change: str) -> None:
+    key = world.key(Scope.READ)
+    client = serve(world.engine, host="0.0.0.0")
+    sign_in(client, key)
+
+    world.run(f"UPDATE keys SET {change} WHERE parent_id IS NOT NULL")
+
+    assert caller(client)["is_signed_in"] is False
+
+
+def test_a_key_in_the_header_is_who_asks_whatever_cookie_comes_along(world: World) -> None:
+    client = serve(world.engine)
+    sign_in(client, world.key(Scope.READ, name="ada"))
+
+    said = caller(client, Authorization=f"Bearer {world.key(Scope.COLLECT, name='robot')}")
+
+    assert (said["name"], said["scopes"], said["expires_at"]) == ("robot", ["collect"], None)
+    assert client.get("/api/session", headers={"Authorization": "Bearer bo_live_nonsense"}).status_code == 401

@@ -282,6 +282,23 @@ def test_until_shows_the_commits_of_that_time(world: World, client: FlaskClient)
     assert [commit["sha"] for commit in found["commits"]] == [OLD]
 
 
+def test_commits_by_name_come_alone_and_as_they_stand_among_the_others(world: World, client: FlaskClient) -> None:
+    world.record(
+        a_build("failed", external_id="1", commit_sha=OLD, author="ada", jobs=(a_job("failed", name="lint"),)),
+        a_build(external_id="2", commit_sha=OLD, queued_at=NOON + minutes(30), author="cron"),
+        a_build(external_id="3", commit_sha=NEW, queued_at=NOON + minutes(9), jobs=(a_job(external_id="9"),)),
+        a_build(external_id="4", commit_sha=THIRD, branch="feature", queued_at=NOON + minutes(10)),
+    )
+    whole = ask(client)
+
+    alone = ask(client, f"?commit_sha={OLD},{THIRD}")
+
+    assert alone["commits"] == [commit for commit in whole["commits"] if commit["sha"] == OLD]
+    assert [cell | {"commit": 0} for cell in whole["cells"] if cell["commit"] == 1] == alone["cells"]
+    assert jobs_of(alone) == {(OLD, "lint"): ("failed", False)}
+    assert alone["next_cursor"] is None
+
+
 def test_without_anything_the_waterfall_is_empty(client: FlaskClient) -> None:
     found = ask(client)
 

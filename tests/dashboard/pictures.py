@@ -42,10 +42,13 @@ class Picture:
         return f"dashboard-{self.view}-{self.theme}{size}"
 
 
-DESK, TELEPHONE = (1440, 1000), (375, 812)
+DESK, TELEPHONE, WALL = (1440, 1000), (375, 812), (2560, 1300)
+THEMES: tuple[Theme, ...] = ("light", "dark")
+HANDY = ("overview", "waterfall", "build", "triage", "alerts")
 PICTURES = (
-    *(Picture(view, theme, *DESK) for view in NAMES for theme in ("light", "dark")),
-    *(Picture(view, "light", *TELEPHONE) for view in ("overview", "waterfall", "build")),
+    *(Picture(view, theme, *DESK) for view in NAMES for theme in THEMES),
+    *(Picture(view, theme, *TELEPHONE) for view in HANDY for theme in THEMES),
+    *(Picture(view, "dark", *WALL) for view in ("overview", "waterfall")),
 )
 
 

@@ -1,5 +1,6 @@
 """The table of builds: each filter narrows it to what the database says, stands in the address and stays there."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
@@ -7,6 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import Engine, text
+
+from tests.dashboard.looking import Looking
+from tests.dashboard.views import address_of
 
 FEW = 6
 
@@ -28,13 +32,11 @@ class Filter:
     said: str | None = None
 
 
-CHOSEN = (
-    Filter("Provider", "gitlab", "provider", "i.provider = 'gitlab'"),
+PROVIDER = Filter("Provider", "gitlab", "provider", "i.provider = 'gitlab'")
+FOUND = (
     Filter("Instance", "ci.acme.test", "instance", "i.name = 'ci.acme.test'"),
     Filter("Project", "mobile", "project", "j.key = 'mobile'"),
     Filter("Repository", "acme/payments", "repository", "r.name = 'acme/payments'"),
-)
-TYPED = (
     Filter("Branch", "taxes-early", "branch", "b.branch = 'taxes-early'"),
     Filter("Author", "grace", "author", "b.author = 'grace'"),
 )
@@ -76,26 +78,81 @@ def expect_to_stay(page: Page, engine: Engine, wanted: Filter) -> None:
     assert wanted.parameter not in parameters(page)
 
 
-@pytest.mark.parametrize("wanted", CHOSEN, ids=lambda one: one.parameter)
-def test_a_filter_that_is_chosen_narrows_the_table(visit: Callable[..., Page], engine: Engine, wanted: Filter) -> None:
+def test_a_filter_that_is_chosen_narrows_the_table(visit: Callable[..., Page], engine: Engine) -> None:
     page = visit("/")
     page.get_by_role("button", name="Filter", exact=True).click()
 
-    page.locator(".menu:popover-open").get_by_label(wanted.label).select_option(wanted.value)
+    page.locator(".menu:popover-open").get_by_label(PROVIDER.label).select_option(PROVIDER.value)
+
+    expect_to_stay(page, engine, PROVIDER)
+
+
+def look_for(page: Page, label: str, words: str) -> Locator:
+    """Type into the choice of a filter; returns what is offered for that."""
+    page.get_by_role("button", name="Filter", exact=True).click()
+    page.locator(".filters-fields").get_by_role("button", name=f"{label}:").click()
+    choice = page.get_by_role("dialog", name=label)
+    choice.get_by_role("combobox").fill(words)
+    return choice.get_by_role("option")
+
+
+@pytest.mark.parametrize("wanted", FOUND, ids=lambda one: one.parameter)
+def test_a_filter_is_found_by_a_part_of_its_name(visit: Callable[..., Page], engine: Engine, wanted: Filter) -> None:
+    page = visit("/")
+
+    offered = look_for(page, wanted.label, wanted.value[1:-1])
+    expect(offered.filter(has_text=re.compile(rf"^{re.escape(wanted.value)}(default|GitHub)?$"))).to_have_count(1)
+    page.keyboard.press("Enter")
 
     expect_to_stay(page, engine, wanted)
 
 
-@pytest.mark.parametrize("wanted", TYPED, ids=lambda one: one.parameter)
-def test_a_filter_that_is_typed_narrows_the_table(visit: Callable[..., Page], engine: Engine, wanted: Filter) -> None:
+def test_a_branch_that_nobody_knows_can_be_asked_for(visit: Callable[..., Page]) -> None:
     page = visit("/")
-    page.get_by_role("button", name="Filter", exact=True).click()
 
-    field = page.locator(".menu:popover-open").get_by_label(wanted.label)
-    field.fill(wanted.value)
-    field.press("Enter")
+    expect(look_for(page, "Branch", "no-such, branch")).to_contain_text(["as typed"])
+    page.keyboard.press("Enter")
 
-    expect_to_stay(page, engine, wanted)
+    expect(page.get_by_role("main")).to_contain_text("No build matches")
+    assert parameters(page)["branch"] == "no-such\\, branch"
+
+
+def test_several_at_once_in_the_address_are_not_offered_as_one(visit: Callable[..., Page], engine: Engine) -> None:
+    page = visit("/?instance=github.com,ci.acme.test&provider=github,jenkins")
+
+    offered = look_for(page, "Instance", "")
+    expect(offered).to_have_text(["Any", "ci.acme.test", "github.com", "gitlab.com"])
+    shown = page.locator(".menu").get_by_label(PROVIDER.label).locator("option:checked")
+    expect(shown).to_have_text("GitHub, Jenkins")
+
+    assert parameters(page)["instance"] == "github.com,ci.acme.test"
+    expect_rows(page, newest(engine, "i.name IN ('github.com', 'ci.acme.test')"))
+
+
+@pytest.mark.parametrize(("label", "path"), [("Branch", "branches"), ("Project", "projects"), ("Author", "authors")])
+def test_choices_that_cannot_be_fetched_say_so(looking: Looking, label: str, path: str) -> None:
+    looking.forgive("400")
+    page = looking.open()
+    page.route(re.compile(f"/api/{path}"), lambda route: route.fulfill(status=400, body="{}"))
+    page.goto("/")
+
+    look_for(page, label, "gra")
+
+    expect(page.get_by_role("dialog", name=label)).to_contain_text("They could not be fetched.")
+
+
+def test_a_commit_leads_to_every_build_of_it_whenever_it_was(visit: Callable[..., Page], engine: Engine) -> None:
+    page = visit(address_of("build", engine))
+    commit = page.locator(".build-facts code")
+    short = commit.inner_text()
+
+    commit.click()
+
+    with engine.connect() as connection:
+        statement = "SELECT id FROM builds WHERE commit_sha LIKE :sha ORDER BY queued_at DESC, id DESC LIMIT :few"
+        ids = connection.execute(text(statement), {"sha": f"{short}%", "few": FEW}).scalars().all()
+    expect_rows(page, [str(one) for one in ids])
+    assert parameters(page)["from"] == "ever"
 
 
 def test_statuses_are_ticked_several_at_once(visit: Callable[..., Page], engine: Engine) -> None:
@@ -173,6 +230,25 @@ def test_a_filter_can_be_kept_and_taken_up_again(visit: Callable[..., Page], eng
     page.get_by_role("button", name="What I broke", exact=True).click()
 
     assert parameters(page) == {"author": "ada", "status": "failed"}
+
+
+def test_a_filter_kept_elsewhere_sets_nothing_on_a_pipelines_page_that_it_does_not_show(
+    visit: Callable[..., Page], engine: Engine
+) -> None:
+    page = visit("/?repository=acme%2Fpayments&pipeline_id=1&status=failed&author=ada")
+    page.get_by_role("button", name="Saved filters").click()
+    page.get_by_label("Save the filters that are set as").fill("Payments by ada")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.goto(address_of("pipeline", engine))
+
+    page.get_by_role("button", name="Saved filters").click()
+    kept = page.get_by_role("button", name="Payments by ada", exact=True)
+    kept.click()
+
+    expect(kept).to_have_attribute("aria-pressed", "true")
+    assert parameters(page) == {"author": "ada", "status": "failed"}
+    said = page.get_by_role("list", name="Filters that are set").get_by_role("listitem")
+    expect(said).to_have_text([re.compile("Failed"), re.compile("ada"), "Clear all"])
 
 
 def test_what_is_shown_can_be_taken_along(visit: Callable[..., Page], engine: Engine) -> None:

@@ -915,7 +915,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Say who asks: signed in or not, what that allows, and until when.
+         * @description A session that has ended is none: this answers 200 where another route would say 401.
+         */
+        get: operations["show_caller"];
         put?: never;
         /**
          * Trade a key for a session cookie of 12 hours.
@@ -4004,6 +4008,21 @@ export interface components {
              */
             requested_at: string;
         };
+        Caller: {
+            /** @description presents a session or a key that holds */
+            is_signed_in: boolean;
+            /** @description of the key */
+            name: string | null;
+            /** @description what the caller may do, with a key or without */
+            scopes: string[];
+            /**
+             * Format: date-time
+             * @description when the session or key ends by itself
+             */
+            expires_at: string | null;
+            /** @description everybody who reaches the server may read everything: no answer depends on a session */
+            is_reading_free: boolean;
+        };
         KeyBody: {
             /** @description a key made with observatory key create */
             key: string;
@@ -5621,6 +5640,8 @@ export interface operations {
                 pipeline_id?: number[];
                 /** @description name of a branch; each pipeline's default branch unless said; several by comma (a comma within a value is written \,) */
                 branch?: string[];
+                /** @description in full; these commits alone, without `last`; several by comma (a comma within a value is written \,) */
+                commit_sha?: string[];
                 /** @description commits whose first build was queued before this instant */
                 until?: string;
                 /** @description how many commits at most */
@@ -6050,6 +6071,28 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Triggered"];
+                };
+            };
+            422: components["responses"]["UNPROCESSABLE_ENTITY"];
+            default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    show_caller: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Caller"];
                 };
             };
             422: components["responses"]["UNPROCESSABLE_ENTITY"];

@@ -3,6 +3,7 @@ import type { ReactElement, ReactNode } from "react";
 import type { Build, Duration as Typical } from "~/api/types";
 import { providerName } from "~/lib/provider";
 import { duration, exact } from "~/lib/time";
+import { StaleMark } from "~/shell/stale_mark";
 import { useNow } from "~/state/now";
 import { Instant } from "~/ui/instant";
 import { Outside } from "~/ui/outside";
@@ -13,13 +14,15 @@ import { compared } from "./usual";
 interface CellProps {
   build: Build;
   usual: Typical | undefined;
+  /** Why it may be older than it looks. */
+  stale: string | undefined;
   /** What links keep of the address. */
   kept: string;
 }
 
 export const CELLS: Readonly<Record<Column, (props: CellProps) => ReactNode>> = {
   status: ({ build }) => <StatusPill status={build.status} isStale={build.stale_since !== null} />,
-  pipeline: ({ build, kept }) => <Name build={build} kept={kept} />,
+  pipeline: ({ build, stale, kept }) => <Name build={build} stale={stale} kept={kept} />,
   branch: ({ build }) => <Foreign text={build.branch} />,
   commit: ({ build }) => <Commit build={build} />,
   author: ({ build }) => <Foreign text={build.author} />,
@@ -31,14 +34,15 @@ export const CELLS: Readonly<Record<Column, (props: CellProps) => ReactNode>> = 
 };
 
 /** The link covers its whole row, so that a click anywhere opens the build. */
-export function Name({ build, kept }: Pick<CellProps, "build" | "kept">): ReactElement {
+export function Name({ build, stale, kept }: Pick<CellProps, "build" | "stale" | "kept">): ReactElement {
   const place = placeOf(build);
   return (
     <>
       <span className="builds-name">
         <a href={`/builds/${build.id}${kept}`} className="builds-open foreign" title={build.pipeline_name} tabIndex={-1}>{build.pipeline_name}</a>
         {build.number !== null && <span className="quiet"> #{build.number}</span>}
-        {build.attempt > 1 && <span className="quiet" title={`Attempt ${build.attempt}`}> · {build.attempt}.</span>}
+        {build.attempt > 1 && <span className="quiet"> · attempt {build.attempt}</span>}
+        {stale !== undefined && <> <StaleMark reason={stale} /></>}
       </span>
       <small className="quiet clip foreign" title={place}>{place}</small>
     </>

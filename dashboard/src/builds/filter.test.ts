@@ -115,6 +115,14 @@ it("keeps filters under a name and applies exactly them", () => {
   expect(applied(kept)).not.toHaveProperty("window");
 });
 
+it("of kept filters a page takes up only what it does not settle itself, and keeps only that", () => {
+  const fixed = ["project", "repository", "pipeline_id"] as const;
+  const changes = applied("repository=acme%2Fshop&pipeline_id=7&status=failed", fixed);
+  expect(changes).toMatchObject({ status: "failed", q: null });
+  expect(Object.keys(changes).filter((name) => fixed.some((one) => one === name))).toEqual([]);
+  expect(filtersOf(new URLSearchParams("project=mobile&status=failed"), fixed)).toBe("status=failed");
+});
+
 describe("whether a build that happens is of those shown", () => {
   it("is told by its own fields", () => {
     expect(fits(aBuild(1), { branch: "main,develop", status: "succeeded" })).toBe("yes");

@@ -144,20 +144,20 @@ export function noFilters(fixed: readonly FilterName[] = []): Changes {
   return Object.fromEntries(ALL_FILTERS.filter((name) => !fixed.includes(name)).map((name) => [name, null]));
 }
 
-/** The filters of an address alone, to be kept under a name. */
-export function filtersOf(search: URLSearchParams): string {
+/** The filters of an address alone, to be kept under a name; what the page settles is none of them. */
+export function filtersOf(search: URLSearchParams, fixed: readonly FilterName[] = []): string {
   const kept = new URLSearchParams();
-  for (const name of ALL_FILTERS) {
+  for (const name of ALL_FILTERS.filter((one) => !fixed.includes(one))) {
     const value = search.get(name);
     if (value) kept.set(name, value);
   }
   return kept.toString();
 }
 
-/** Exactly the kept filters. */
-export function applied(kept: string): Changes {
+/** Exactly the kept filters, but for what the page settles: set in its address, that would narrow the views one goes on to, unseen. */
+export function applied(kept: string, fixed: readonly FilterName[] = []): Changes {
   const search = new URLSearchParams(kept);
-  return Object.fromEntries(ALL_FILTERS.map((name) => [name, search.get(name)]));
+  return Object.fromEntries(ALL_FILTERS.filter((name) => !fixed.includes(name)).map((name) => [name, search.get(name)]));
 }
 
 const FIELDS = ["provider", "instance", "project", "repository", "branch", "status", "author", "event", "commit_sha"] as const;

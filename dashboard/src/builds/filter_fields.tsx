@@ -1,28 +1,27 @@
 /** Whose builds and from when: one field for each filter. */
-import { useEffect, useId, useMemo, useState, type ReactElement } from "react";
-import type { Authors, Branches, Projects, Repositories, Sources } from "~/api/types";
-import { useGet } from "~/api/use";
-import { providerName } from "~/lib/provider";
-import { useParameters } from "~/state/url";
+import { useEffect, useMemo, useState, type ReactElement } from "react";
 import { escaped } from "~/api/request";
+import type { Authors, Sources } from "~/api/types";
+import { useGet } from "~/api/use";
+import { MOST_PAGES, useAll } from "~/api/use_pages";
+import { providerName } from "~/lib/provider";
+import { UNFETCHED, noteOf, useBranches, useProjects, useRepositories } from "~/shell/known";
+import { useParameters } from "~/state/url";
+import { Combobox } from "~/ui/combobox";
+import { named, type Option } from "~/ui/options";
 import { valuesOf, type FilterName } from "./filter";
 
-const TYPING_MS = 400;
+const TYPING_MS = 250;
+const FEW = 20;
 
 export function FilterFields({ fixed }: { fixed: readonly FilterName[] }): ReactElement {
-  const { get } = useParameters();
-  const sources = useGet<Sources>("/api/sources", { limit: 200 });
-  const projects = useGet<Projects>("/api/projects", { limit: 200 });
-  const repositories = useGet<Repositories>("/api/repositories", { limit: 200 });
-  const branches = useGet<Branches>("/api/branches", { limit: 200, repository: get("repository") });
-  const list = sources.data?.sources ?? [];
   return (
     <div className="filters-fields">
-      {!fixed.includes("provider") && <Pick label="Provider" name="provider" options={unique(list.map((one) => one.provider))} said={providerName} />}
-      {!fixed.includes("instance") && <Pick label="Instance" name="instance" options={unique(list.map((one) => one.instance))} />}
-      {!fixed.includes("project") && <Pick label="Project" name="project" options={unique(projects.data?.projects.map((one) => one.key))} />}
-      {!fixed.includes("repository") && <Pick label="Repository" name="repository" options={unique(repositories.data?.repositories.map((one) => one.name))} />}
-      <Text label="Branch" name="branch" options={unique(branches.data?.branches.map((one) => one.name))} />
+      {!fixed.includes("provider") && <Provider />}
+      {!fixed.includes("instance") && <Instance />}
+      {!fixed.includes("project") && <Project />}
+      {!fixed.includes("repository") && <Repository />}
+      {!fixed.includes("branch") && <Branch />}
       <Author />
       <Moment label="Queued from" name="from" />
       <Moment label="Queued until" name="to" />
@@ -30,67 +29,111 @@ export function FilterFields({ fixed }: { fixed: readonly FilterName[] }): React
   );
 }
 
-function unique(names: readonly string[] | undefined): string[] {
-  return [...new Set(names)].sort();
-}
-
-interface FieldProps {
-  label: string;
-  name: string;
-  options: readonly string[];
-}
-
-function Pick({ label, name, options, said = String }: FieldProps & { said?: (value: string) => string }): ReactElement {
-  const { get, set } = useParameters();
-  const chosen = valuesOf(get(name)).join(", ");
-  const known = chosen === "" || options.includes(chosen) ? options : [chosen, ...options];
+/** There are as many as we can read, so that they need no search. */
+function Provider(): ReactElement {
+  const { value, values, choose } = useChoice("provider");
+  const { data, isError } = useSources(true);
+  const known = named(data?.pages.flatMap((page) => page.sources.map((source) => source.provider)) ?? [], values);
   return (
     <label className="field">
-      {label}
-      <select className="input" value={chosen} onChange={(event) => set({ [name]: event.target.value === "" ? null : escaped(event.target.value) })}>
+      Provider
+      <select className="input" value={value ?? ""} onChange={(event) => choose(event.target.value === "" ? null : event.target.value)}>
         <option value="">Any</option>
-        {known.map((option) => <option key={option} value={option}>{said(option)}</option>)}
+        {values.length > 1 && <option value={value ?? ""} disabled>{values.map(providerName).join(", ")}</option>}
+        {data === undefined && isError && <option disabled>{UNFETCHED}</option>}
+        {known.map((option) => <option key={option.value} value={option.value ?? ""}>{providerName(option.value ?? "")}</option>)}
       </select>
     </label>
   );
 }
 
-function Author(): ReactElement {
-  const [typed, type] = useState("");
-  const authors = useGet<Authors>("/api/authors", { q: typed.trim(), limit: 20 }, { enabled: typed.trim() !== "", refetchInterval: false });
-  const names = useMemo(() => unique(authors.data?.authors.map((one) => one.name)), [authors.data]);
-  return <Text label="Author" name="author" options={names} typing={type} />;
+function Instance(): ReactElement {
+  const [isWanted, want] = useState(false);
+  const answer = useSources(isWanted);
+  const { values } = useChoice("instance");
+  const options = useMemo(() => named(answer.data?.pages.flatMap((page) => page.sources.map((source) => source.instance)) ?? [], values), [answer.data, values]);
+  return <Choice label="Instance" name="instance" options={options} note={noteOf(answer, isWanted)} onOpen={() => want(true)} />;
 }
 
-/** Free text with what is known to choose from; it holds when it is left, entered or has rested. */
-function Text({ label, name, options, typing }: FieldProps & { typing?: (text: string) => void }): ReactElement {
-  const { get, set } = useParameters();
-  const asked = valuesOf(get(name)).join(", ");
-  const [text, setText] = useState(asked);
-  const [seen, see] = useState(asked);
-  const id = useId();
-  if (seen !== asked) {
-    see(asked);
-    setText(asked);
-  }
-  useEffect(() => {
-    if (text === asked) return undefined;
-    const timer = setTimeout(() => {
-      if (text.trim() === "" || options.includes(text.trim())) set({ [name]: text.trim() === "" ? null : escaped(text.trim()) });
-      else typing?.(text);
-    }, TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [text, asked, name, options, set, typing]);
-  const settle = (): void => {
-    if (text.trim() !== asked) set({ [name]: text.trim() === "" ? null : escaped(text.trim()) });
-  };
+function Project(): ReactElement {
+  const [isWanted, want] = useState(false);
+  const answer = useProjects(isWanted);
+  const { values } = useChoice("project");
+  const options = useMemo(() => named(answer.data?.keys ?? [], values), [answer.data, values]);
+  return <Choice label="Project" name="project" options={options} note={noteOf(answer, isWanted)} onOpen={() => want(true)} />;
+}
+
+function Repository(): ReactElement {
+  const { get } = useParameters();
+  const [isWanted, want] = useState(false);
+  const { options, note } = useRepositories({ project: get("project") }, isWanted);
+  return <Choice label="Repository" name="repository" options={options} note={note} onOpen={() => want(true)} />;
+}
+
+function Branch(): ReactElement {
+  const { get } = useParameters();
+  const [isWanted, want] = useState(false);
+  const { options, note } = useBranches({ project: get("project"), repository: get("repository") }, isWanted);
+  return <Choice label="Branch" name="branch" options={options} note={note} isFree onOpen={() => want(true)} />;
+}
+
+/** Nobody can list everybody who ever committed: who is looked for is asked for. */
+function Author(): ReactElement {
+  const [typed, type] = useState("");
+  const asked = useRested(typed.trim());
+  const { data, isError } = useGet<Authors>("/api/authors", { q: asked, limit: FEW }, { enabled: asked !== "", refetchInterval: false });
+  const options = useMemo(() => named(asked === "" ? [] : (data?.authors.map((one) => one.name) ?? []), []), [data, asked]);
+  const note = data === undefined ? (isError ? UNFETCHED : "Fetching…") : null;
+  return <Choice label="Author" name="author" options={options} note={asked === "" ? "Type a part of the name." : note} isFree onType={type} />;
+}
+
+interface ChoiceProps {
+  label: string;
+  name: FilterName;
+  options: readonly Option[];
+  note: string | null;
+  isFree?: boolean;
+  onOpen?: () => void;
+  onType?: (text: string) => void;
+}
+
+function Choice({ label, name, ...rest }: ChoiceProps): ReactElement {
+  const { value, choose } = useChoice(name);
   return (
-    <label className="field">
-      {label}
-      <input className="input" list={id} value={text} placeholder="Any" onChange={(event) => setText(event.target.value)} onBlur={settle} onKeyDown={(event) => event.key === "Enter" && settle()} />
-      <datalist id={id}>{options.map((option) => <option key={option} value={option}>{option}</option>)}</datalist>
-    </label>
+    <div className="field">
+      <span aria-hidden="true">{label}</span>
+      <Combobox label={label} all="Any" value={value} onChoose={choose} {...rest} />
+    </div>
   );
+}
+
+interface Chosen {
+  /** Several at once are named, though one at a time is chosen here. */
+  value: string | null;
+  values: readonly string[];
+  choose: (value: string | null) => void;
+}
+
+function useChoice(name: FilterName): Chosen {
+  const { get, set } = useParameters();
+  const text = get(name);
+  const values = useMemo(() => valuesOf(text), [text]);
+  return { value: values.length === 0 ? null : values.join(", "), values, choose: (value) => set({ [name]: value === null ? null : escaped(value) }) };
+}
+
+/** As the rest of the page asks for them, so that it is one question. */
+function useSources(isWanted: boolean): ReturnType<typeof useAll<Sources>> {
+  return useAll<Sources>("/api/sources", {}, { most: MOST_PAGES, enabled: isWanted });
+}
+
+/** What is typed, once the typing rests. */
+function useRested(text: string): string {
+  const [rested, rest] = useState(text);
+  useEffect(() => {
+    const timer = setTimeout(() => rest(text), TYPING_MS);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return rested;
 }
 
 function Moment({ label, name }: { label: string; name: "from" | "to" }): ReactElement {

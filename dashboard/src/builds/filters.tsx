@@ -1,11 +1,12 @@
 /** The bar above a table of builds: search, filters, what is kept and shown, and each filter that is set as a chip. */
 import { useEffect, useId, useState, type FormEvent, type ReactElement } from "react";
-import { address, type Query } from "~/api/request";
+import type { Query } from "~/api/request";
 import type { Status } from "~/api/types";
 import { exact } from "~/lib/time";
 import { STATUSES, lookOf } from "~/lib/status";
 import { usePreference } from "~/state/preferences";
 import { useParameters } from "~/state/url";
+import { Export } from "~/ui/export";
 import { Icon } from "~/ui/icon";
 import { Menu } from "~/ui/menu";
 import { COLUMNS, SHAPES, columnsOr, toggled } from "./columns";
@@ -26,9 +27,9 @@ export function BuildFilters({ query, fixed = NONE }: { query: Query; fixed?: re
         <Statuses />
         <Menu label={<><Icon name="filter" /> Filter</>} className="button"><FilterFields fixed={fixed} /></Menu>
         <div className="row push">
-          <SavedFilters />
+          <SavedFilters fixed={fixed} />
           <Columns />
-          <Export query={query} />
+          <Export words="builds" lists={[{ name: "builds", path: "/api/builds", query }]} note="All builds that match, not only those in sight." />
         </div>
       </div>
       <Chips fixed={fixed} />
@@ -115,12 +116,13 @@ function isSaved(one: unknown): one is Saved {
   return typeof one === "object" && one !== null && "name" in one && typeof one.name === "string" && "filters" in one && typeof one.filters === "string";
 }
 
-function SavedFilters(): ReactElement {
+function SavedFilters({ fixed }: { fixed: readonly FilterName[] }): ReactElement {
   const { search, set } = useParameters();
   const [saved, keep] = usePreference("builds.filters", savedOr);
   const [name, setName] = useState("");
   const id = useId();
-  const filters = filtersOf(search);
+  const filters = filtersOf(search, fixed);
+  const isSet = (one: Saved): boolean => filters !== "" && filtersOf(new URLSearchParams(one.filters), fixed) === filters;
   const save = (event: FormEvent): void => {
     event.preventDefault();
     if (name.trim() === "") return;
@@ -131,11 +133,13 @@ function SavedFilters(): ReactElement {
     <Menu label={<Icon name="bookmark" />} words="Saved filters" className="button square plain">
       {saved.map((one) => (
         <div key={one.name} className="row">
-          <button type="button" className="choice" aria-pressed={one.filters === filters} onClick={() => set(applied(one.filters))}><Icon name={one.filters === filters ? "check" : "filter"} /> <span className="clip foreign">{one.name}</span></button>
+          <button type="button" className="choice" aria-pressed={isSet(one)} onClick={() => set(applied(one.filters, fixed))}>
+            <Icon name={isSet(one) ? "check" : "filter"} /> <span className="clip foreign">{one.name}</span>
+          </button>
           <button type="button" className="button plain square" aria-label={`Forget the filter ${one.name}`} onClick={() => keep(saved.filter((other) => other !== one))}><Icon name="close" /></button>
         </div>
       ))}
-      {saved.length === 0 && <p className="filters-note quiet">Filters you save are kept in this browser only.</p>}
+      {saved.length === 0 && <p className="note quiet">Filters you save are kept in this browser only.</p>}
       <form className="filters-save" onSubmit={save}>
         <label className="field" htmlFor={id}>Save the filters that are set as</label>
         <div className="row tight">
@@ -160,18 +164,7 @@ function Columns(): ReactElement {
           </label>
         ))}
       </fieldset>
-      <p className="filters-note quiet">Where there is no room for all, some stay away.</p>
-    </Menu>
-  );
-}
-
-/** Everything the table could show, by the same filter, as a file. */
-function Export({ query }: { query: Query }): ReactElement {
-  return (
-    <Menu label={<Icon name="download" />} words="Export" className="button square plain">
-      <a className="choice" href={address("/api/builds", { ...query, format: "csv" })} download="builds.csv">CSV, for a spreadsheet</a>
-      <a className="choice" href={address("/api/builds", { ...query, format: "jsonl" })} download="builds.jsonl">JSON lines, for a program</a>
-      <p className="filters-note quiet">All builds that match, not only those in sight.</p>
+      <p className="note quiet">Where there is no room for all, some stay away.</p>
     </Menu>
   );
 }

@@ -5,16 +5,18 @@ import type { Query } from "~/api/request";
 import type { Build } from "~/api/types";
 import { count, whole } from "~/lib/numbers";
 import { usePreference } from "~/state/preferences";
+import { useStale } from "~/shell/use_stale";
 import { useShortcuts } from "~/state/keys";
 import { keeping, useParameters } from "~/state/url";
 import { Icon } from "~/ui/icon";
 import { Blank, Failure } from "~/ui/states";
+import { useScrolled } from "~/ui/use_scrolled";
 import { NARROW, SHAPES, columnsOr, fitting, tracks, type Column } from "./columns";
 import type { Listing } from "./listing";
+import { rangeOf, scrollFor } from "./range";
 import { BuildRow } from "./row";
 import { indexOf, keptBuilds, rowAt, type Rows } from "./rows";
 import { useListing } from "./use_listing";
-import { scrollFor, useRange } from "./use_range";
 import { met, useUsual } from "./usual";
 import { useWidth } from "~/charts/width";
 import "./table.css";
@@ -22,7 +24,10 @@ import "./table.css";
 const ROW_PX = 44;
 const CARD_PX = 64;
 const HEAD_PX = 34;
-const GHOSTS = 12;
+/** So many that there is a scroll bar already where there will mostly be one. */
+const GHOSTS = 20;
+/** More are not in sight at once; a height that still changed with each page would have every row's style worked out anew. */
+const MOST_HIGH = 50;
 
 export function BuildTable({ query, none }: { query: Query; none?: string }): ReactElement {
   const scroller = useRef<HTMLDivElement>(null);
@@ -72,17 +77,19 @@ function Scroller({ scroller, columns, rows, listing, isAway, setAway, error }: 
   const rowPx = columns === null ? CARD_PX : ROW_PX;
   const isWhole = rows !== undefined && rows.next === null;
   const total = rows === undefined ? GHOSTS : rows.count + (isWhole || error !== null ? 0 : 1);
-  const { first, last } = useRange(scroller, rowPx, total);
+  const { top, height } = useScrolled(scroller, rowPx);
+  const { first, last } = rangeOf(top, height, rowPx, total);
   const slots = useSlots(last - first + 1);
   useEffect(() => listing.see(first, last), [listing, first, last]);
   useAnchor(scroller, rows, rowPx);
   const cursor = useCursor(rows, rowPx, scroller);
   const usual = useUsual(useIds(rows, first, last));
+  const stale = useStale();
   const id = useId();
   const { search } = useParameters();
   const kept = keeping("", search);
   const [, navigate] = useLocation();
-  const style = { "--tracks": columns === null ? "minmax(0, 1fr)" : tracks(columns), "--row-px": `${rowPx}px`, "--rows": Math.max(total, 3) } as CSSProperties;
+  const style = { "--tracks": columns === null ? "minmax(0, 1fr)" : tracks(columns), "--row-px": `${rowPx}px`, "--rows": Math.min(Math.max(total, 3), MOST_HIGH) } as CSSProperties;
   return (
     // A grid is one stop of the tab key; arrows walk its rows.
     // oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-noninteractive-element-interactions -- a grid is interactive, and a click on it is one on a link
@@ -96,7 +103,7 @@ function Scroller({ scroller, columns, rows, listing, isAway, setAway, error }: 
         {Array.from({ length: Math.max(0, last - first + 1) }, (_, step) => {
           const index = first + step;
           const build = rows === undefined ? undefined : rowAt(rows, index);
-          return <BuildRow key={index % slots} id={`${id}${index}`} index={index} offset={index * rowPx} build={build} columns={columns} kept={kept} isHere={index === cursor.index} usual={build && usual.get(build.pipeline_id)} />;
+          return <BuildRow key={index % slots} id={`${id}${index}`} index={index} offset={index * rowPx} build={build} columns={columns} kept={kept} isHere={index === cursor.index} usual={build && usual.get(build.pipeline_id)} stale={build && stale.get(build.pipeline_id)} />;
         })}
       </div>
       {error !== null && <Failure error={error} again={() => listing.again()} />}
@@ -127,31 +134,48 @@ function isFarther(scroller: HTMLElement, isAway: boolean, rowPx: number): boole
 
 /** What comes or goes above the reader does not move what is read. */
 function useAnchor(scroller: RefObject<HTMLDivElement | null>, rows: Rows | undefined, rowPx: number): void {
-  const anchor = useRef<{ id: number; index: number } | null>(null);
-  // As last heard: asking the browser right after every change would cost a layout.
-  const scrolled = useRef(0);
+  const [anchor] = useState(() => new Anchor());
+  // Once, and before any listener that draws: reading where it is scrolled to after a change would cost a layout.
   useLayoutEffect(() => {
     const element = scroller.current;
-    if (element === null || rows === undefined) return undefined;
-    const was = anchor.current;
-    const index = was === null ? -1 : indexOf(rows, was.id);
-    if (was !== null && index >= 0 && index !== was.index) {
-      if (element.scrollTop > rowPx / 2) element.scrollTop += (index - was.index) * rowPx;
-      scrolled.current = element.scrollTop;
-    }
-    const mark = (): void => {
-      const top = Math.floor(scrolled.current / rowPx);
-      const build = rowAt(rows, top);
-      anchor.current = build === undefined ? null : { id: build.id, index: top };
-    };
-    const move = (): void => {
-      scrolled.current = element.scrollTop;
-      mark();
-    };
-    mark();
+    if (element === null) return undefined;
+    const move = (): void => anchor.move(element.scrollTop);
     element.addEventListener("scroll", move, { passive: true });
     return () => element.removeEventListener("scroll", move);
-  }, [scroller, rows, rowPx]);
+  }, [scroller, anchor]);
+  useLayoutEffect(() => {
+    const by = rows === undefined ? 0 : anchor.hold(rows, rowPx);
+    if (by !== 0) scroller.current?.scrollBy({ top: by });
+  }, [scroller, anchor, rows, rowPx]);
+}
+
+/** The build at the top of what is in sight. */
+class Anchor {
+  private top = 0;
+  private rows: Rows | undefined;
+  private rowPx = 1;
+  private held: { id: number; index: number } | null = null;
+
+  move(top: number): void {
+    this.top = top;
+    this.mark();
+  }
+
+  /** These are the rows now: by how much to scroll so that the build stays where it is. At the very top nothing is held. */
+  hold(rows: Rows, rowPx: number): number {
+    const { held, top } = this;
+    const index = held === null ? -1 : indexOf(rows, held.id);
+    const by = held === null || index < 0 || top <= rowPx / 2 ? 0 : (index - held.index) * rowPx;
+    Object.assign(this, { rows, rowPx, top: top + by });
+    this.mark();
+    return by;
+  }
+
+  private mark(): void {
+    const index = Math.floor(this.top / this.rowPx);
+    const build = this.rows && rowAt(this.rows, index);
+    this.held = build === undefined ? null : { id: build.id, index };
+  }
 }
 
 interface Cursor {

@@ -1,7 +1,7 @@
 /** The ground of a chart: axes, and one hand over it that the pointer or the arrow keys move and that is read out. */
 import { useRef, useState, type KeyboardEvent, type MouseEvent, type ReactElement, type ReactNode } from "react";
 import { bandAt, timeMarks } from "./scale";
-import { useRem, useWidth } from "./width";
+import { useHeight, useRem, useWidth } from "./width";
 import "./charts.css";
 
 export interface Area {
@@ -30,7 +30,8 @@ interface Props {
   renderMarks: (area: Area, active: number | null) => ReactNode;
 }
 
-const HEIGHT = 168;
+/** CSS pixels; it fills what its panel gives it beyond. */
+const LEAST_HIGH = 168;
 /** Room for "1 h 30 m". */
 const LEFT_REM = 4;
 const BOTTOM = 20;
@@ -39,10 +40,11 @@ const ABOVE = 8;
 export function Plot({ label, starts, top, ticks, named, said, renderReadout, onPick, onStep, renderMarks }: Props): ReactElement {
   const ref = useRef<HTMLDivElement>(null);
   const full = useWidth(ref);
+  const high = Math.max(LEAST_HIGH, useHeight(ref));
   const [active, setActive] = useState<number | null>(null);
   const left = Math.round(LEFT_REM * useRem());
   const width = Math.max(0, full - left);
-  const height = HEIGHT - BOTTOM - ABOVE;
+  const height = high - BOTTOM - ABOVE;
   const band = width / Math.max(starts.length, 1);
   const area: Area = { width, height, band, x: (place) => left + place * band, y: (value) => ABOVE + height - (value / top) * height };
   const here = active === null || active >= starts.length ? null : active;
@@ -72,10 +74,10 @@ export function Plot({ label, starts, top, ticks, named, said, renderReadout, on
   };
 
   return (
-    <div ref={ref} className="plot" style={{ blockSize: HEIGHT }}>
+    <div ref={ref} className="plot" style={{ minBlockSize: LEAST_HIGH }}>
       {full > 0 && starts.length > 0 && (
         <>
-          <svg width={full} height={HEIGHT} role="img" aria-label={label}>
+          <svg width={full} height={high} role="img" aria-label={label}>
             <title>{label}</title>
             {ticks.map((value) => (
               <g key={value} className="plot-tick">
@@ -86,7 +88,7 @@ export function Plot({ label, starts, top, ticks, named, said, renderReadout, on
             {here !== null && <rect className="plot-band" x={area.x(here)} y={ABOVE} width={band} height={height} />}
             {renderMarks(area, here)}
             {timeMarks(starts, width).map((mark) => (
-              <text key={mark.at} className="plot-time" x={inside(area.x(mark.at) + band / 2, left, full)} y={HEIGHT - 4} textAnchor="middle">{mark.label}</text>
+              <text key={mark.at} className="plot-time" x={inside(area.x(mark.at) + band / 2, left, full)} y={high - 4} textAnchor="middle">{mark.label}</text>
             ))}
           </svg>
           <div className="plot-hand" style={{ insetInlineStart: left, inlineSize: width, insetBlockStart: ABOVE, blockSize: height, cursor: onPick ? "pointer" : undefined }} role="slider" tabIndex={0} aria-label={`${label}: read out`} aria-valuemin={0} aria-valuemax={last} aria-valuenow={here ?? last} aria-valuetext={said(here ?? last)} onPointerMove={(event) => setActive(point(event))} onPointerLeave={() => setActive(null)} onBlur={() => setActive(null)} onKeyDown={press} onClick={pick} />

@@ -1,18 +1,27 @@
-/** How wide an element is, known before the first paint and whenever it changes. */
+/** How wide or high an element is, known before the first paint and whenever it changes. */
 import { useLayoutEffect, useState, type RefObject } from "react";
 
 /** CSS pixels; 0 before it is in the page. */
 export function useWidth(ref: RefObject<HTMLElement | null>): number {
-  const [width, setWidth] = useState(0);
+  return useLength(ref, "clientWidth");
+}
+
+/** CSS pixels; 0 before it is in the page. */
+export function useHeight(ref: RefObject<HTMLElement | null>): number {
+  return useLength(ref, "clientHeight");
+}
+
+function useLength(ref: RefObject<HTMLElement | null>, side: "clientWidth" | "clientHeight"): number {
+  const [length, setLength] = useState(0);
   useLayoutEffect(() => {
     const element = ref.current;
     if (element === null) return undefined;
-    setWidth(element.clientWidth);
-    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
+    setLength(element[side]);
+    const observer = new ResizeObserver(() => setLength(element[side]));
     observer.observe(element);
     return () => observer.disconnect();
-  }, [ref]);
-  return width;
+  }, [ref, side]);
+  return length;
 }
 
 const USUAL_REM = 15;

@@ -7,7 +7,10 @@ import type { Batch } from "./store";
 type Key = readonly unknown[];
 
 /** Paths whose answers are counted or gathered from many builds. */
-const COUNTED = ["/api/metrics", "/api/incidents", "/api/pipelines", "/api/waterfall", "/api/triage", "/api/deliveries"];
+const COUNTED = ["/api/metrics", "/api/incidents", "/api/pipelines", "/api/triage", "/api/deliveries"];
+
+/** Lists that hear of builds themselves while they are in sight. */
+const LISTED = ["/api/builds", "/api/waterfall"];
 
 /** What says where a build or an incident belongs, and what an answer may be narrowed to. */
 const PLACE = ["provider", "instance", "project", "repository", "branch"] as const;
@@ -26,7 +29,7 @@ export function mayMove(key: Key, { builds, incidents }: Batch): boolean {
   if (path === "me") return builds.size > 0 && kind !== "jobs";
   const build = numbered(path, "builds");
   if (build !== null) return builds.has(build);
-  if (!path.startsWith("/api/builds") && !isCounted(key)) return false;
+  if (!LISTED.some((start) => path.startsWith(start)) && !isCounted(key)) return false;
   const pipeline = numbered(path, "pipelines") ?? numbered(path, "metrics/pipeline");
   const query = queryOf(key);
   const asked = pipeline === null ? query : { ...query, pipeline_id: pipeline };

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import * as reach from "~/live/reach";
 import { SPANS } from "~/state/scope";
 import { VIEWS } from "~/views";
-import { KEPT_AT, MOVING, Refusals, cannotAnswer, isWorthKeeping, nameOf, outdated, wayOf, type Asked } from "./policy";
+import { KEPT_AT, MOVING, Refusals, cannotAnswer, endOf, isWorthKeeping, nameOf, outdated, wayOf, type Asked } from "./policy";
 
 const ORIGIN = "https://builds.example.com";
 const NOON = Date.UTC(2026, 10, 20, 12);
@@ -27,12 +27,32 @@ test.each(["/api/builds?format=csv", "/api/builds/7/log?attempt=1", "/api/logs/g
   expect(way(path)).toBe("pass");
 });
 
+test("the grid and the first page of a list are kept, what is asked for in passing is not", () => {
+  expect(["/api/waterfall?limit=13", "/api/builds?limit=100", "/api/builds?commit_sha=a"].map((path) => way(path))).toEqual(["answer", "answer", "answer"]);
+  expect(["/api/waterfall?commit_sha=a%2Cb", "/api/waterfall?limit=37&cursor=x", "/api/builds?limit=100&cursor=x"].map((path) => way(path))).toEqual(["pass", "pass", "pass"]);
+});
+
+test("a list that is shown whole or not at all is kept to its end", () => {
+  expect(way("/api/pipelines?limit=200&cursor=x")).toBe("answer");
+});
+
 test("nothing that was asked with a key in it is kept, nor what changes something", () => {
   expect([way("/api/builds", { isSpecial: true }), way("/api/collect/trigger", { method: "POST" })]).toEqual(["pass", "pass"]);
 });
 
 test("who signs in or out leaves nothing behind", () => {
   expect([way("/api/session", { method: "POST" }), way("/api/session", { method: "DELETE" })]).toEqual(["forget", "forget"]);
+});
+
+test("asking who one is leaves everything where it is", () => {
+  expect(way("/api/session")).toBe("caller");
+});
+
+test("only answers that a session was needed for end with it", () => {
+  const caller = { is_signed_in: true, expires_at: "2026-11-20T12:00:00Z", is_reading_free: false };
+  expect(endOf(caller)).toBe("2026-11-20T12:00:00Z");
+  expect(endOf({ ...caller, is_reading_free: true })).toBeNull();
+  expect(endOf({ ...caller, is_signed_in: false, expires_at: null })).toBeNull();
 });
 
 test("other hosts are none of its business", () => {

@@ -3,8 +3,8 @@
 /** Written into a kept answer: when it came from the server. */
 export const KEPT_AT = "X-Kept-At";
 
-/** `forget`: somebody signs in or out. `pass`: as if no worker were there. */
-export type Way = "asset" | "file" | "page" | "answer" | "forget" | "pass";
+/** `forget`: somebody signs in or out. `caller`: the page asks who it acts as. `pass`: as if no worker were there. */
+export type Way = "asset" | "file" | "page" | "answer" | "forget" | "caller" | "pass";
 
 export interface Asked {
   url: URL;
@@ -20,6 +20,8 @@ export const MOST_BYTES = 1_000_000;
 const VIEWS = /^\/(?:$|(?:waterfall|triage|me|pipelines|sources|alerts|builds|incidents)(?:\/|$))/;
 /** Files somebody takes away, what somebody may do, and logs, which may be of any size. */
 const NOT_KEPT = /^\/api\/(?:session|docs|openapi|logs|client-errors)|\/log$/;
+/** Lists that one goes down: what follows the first page is asked for by a name of that moment, and found under none later. */
+const WALKED = /^\/api\/(?:builds|waterfall)$/;
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 /** The windows that move on with the hour, as the page has them. */
@@ -27,7 +29,7 @@ export const MOVING: ReadonlySet<number> = new Set([DAY, 7 * DAY, 30 * DAY, 90 *
 
 export function wayOf({ url, method, isPage, isSpecial }: Asked, origin: string): Way {
   if (url.origin !== origin) return "pass";
-  if (url.pathname === "/api/session") return "forget";
+  if (url.pathname === "/api/session") return method === "GET" ? "caller" : "forget";
   if (method !== "GET" || isSpecial) return "pass";
   if (url.pathname.startsWith("/app/assets/")) return "asset";
   if (url.pathname.startsWith("/app/") || url.pathname === "/manifest.webmanifest") return "file";
@@ -35,8 +37,11 @@ export function wayOf({ url, method, isPage, isSpecial }: Asked, origin: string)
   return url.pathname.startsWith("/api/") && isKept(url) ? "answer" : "pass";
 }
 
-function isKept(url: URL): boolean {
-  return !NOT_KEPT.test(url.pathname) && !url.searchParams.has("format") && !url.searchParams.has("access_token");
+function isKept({ pathname, searchParams: asked }: URL): boolean {
+  if (NOT_KEPT.test(pathname) || asked.has("format") || asked.has("access_token")) return false;
+  if (WALKED.test(pathname) && asked.has("cursor")) return false;
+  // Of commits that changed just now: they would push out what views are made of.
+  return !(pathname === "/api/waterfall" && asked.has("commit_sha"));
 }
 
 /**
@@ -50,6 +55,18 @@ export function nameOf(url: URL, now: number): string {
   const search = new URLSearchParams(url.search);
   search.set("since", `${length / HOUR} hours ago`);
   return `${url.pathname}?${search}`;
+}
+
+/** Of what the server says of the caller, what matters to answers that are kept. */
+export interface Caller {
+  is_signed_in: boolean;
+  expires_at: string | null;
+  is_reading_free: boolean;
+}
+
+/** Until when answers to this caller may be shown; null: they belong to no session, or to one without an end. */
+export function endOf({ is_signed_in: isSignedIn, expires_at: end, is_reading_free: isFree }: Caller): string | null {
+  return isSignedIn && !isFree ? end : null;
 }
 
 /** What a server, or the proxy before it, says that cannot do its work. */

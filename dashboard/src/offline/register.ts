@@ -3,6 +3,8 @@ import { useSyncExternalStore } from "react";
 import { onReturn } from "~/live/reach";
 
 const LOOK_MS = 3_600_000;
+/** What is said to the service worker, which shares no code with the page. */
+export const FORGET = "forget";
 
 let isOutdated = false;
 const watchers = new Set<() => void>();
@@ -27,6 +29,11 @@ async function begin(): Promise<void> {
   } catch {
     // Where it is refused (plain http on another host) everything else works.
   }
+}
+
+/** Have the worker give up the answers it kept. */
+export function forgetKept(): void {
+  if ("serviceWorker" in navigator) navigator.serviceWorker.controller?.postMessage(FORGET);
 }
 
 function compare(files: readonly string[] | undefined): void {

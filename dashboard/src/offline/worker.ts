@@ -1,6 +1,6 @@
 /** The service worker: without the network the page and its last answers are served from here. */
-import { Answers } from "./answers";
-import { Refusals, isWorthKeeping, nameOf, outdated, wayOf } from "./policy";
+import { Answers, FORGET } from "./answers";
+import { Refusals, endOf, isWorthKeeping, nameOf, outdated, wayOf, type Caller } from "./policy";
 
 declare const self: ServiceWorkerGlobalScope;
 
@@ -11,6 +11,11 @@ const SHELL_CACHE = `shell ${SHELL.version}`;
 const PAGE = "/";
 const PAGE_MS = 3_000;
 const ANSWER_MS = 10_000;
+
+/** What the server says to who signs in. */
+interface Session {
+  expires_at: string;
+}
 
 const answers = new Answers(caches);
 const refusals = new Refusals();
@@ -38,9 +43,15 @@ self.addEventListener("fetch", (event) => {
     case "answer":
       return event.respondWith(answer(event, nameOf(url, Date.now())));
     case "forget":
-      return event.respondWith(answers.forgetAround(() => fetch(request)));
+      return event.respondWith(changeCaller(request));
+    case "caller":
+      return event.respondWith(caller(request));
     case "pass":
   }
+});
+
+self.addEventListener("message", (event) => {
+  if (event.data === FORGET) event.waitUntil(answers.forget());
 });
 
 async function install(): Promise<void> {
@@ -81,6 +92,22 @@ async function answer(event: FetchEvent, name: string): Promise<Response> {
   if (response === null || refusals.isAway(response)) return (await answers.find(name)) ?? asked;
   if (response.status === 401) event.waitUntil(answers.forget());
   else if (isWorthKeeping(response)) event.waitUntil(keep(name, response.clone()));
+  return response;
+}
+
+/** What the server says of the caller; answers that are kept end with the session that was needed for them. */
+async function caller(request: Request): Promise<Response> {
+  const own = answers.owner();
+  const response = await fetch(request);
+  if (response.ok) await own(endOf((await response.clone().json()) as Caller));
+  return response;
+}
+
+/** Somebody signs in or out. A session that begins is taken to be needed until the server says otherwise. */
+async function changeCaller(request: Request): Promise<Response> {
+  const response = await answers.forgetAround(() => fetch(request));
+  const own = answers.owner();
+  if (request.method === "POST" && response.ok) await own(((await response.clone().json()) as Session).expires_at);
   return response;
 }
 

@@ -2,7 +2,7 @@
 import { useCallback, useState, type ReactElement } from "react";
 import { Refused } from "~/api/request";
 import { KeySheet } from "./key_sheet";
-import { forget } from "./session";
+import { look } from "./session";
 
 interface Wish {
   run: () => Promise<void>;
@@ -24,12 +24,17 @@ export function useKeyed(what: string): Keyed {
       await run();
     } catch (error) {
       if (!lacksKey(error)) throw error;
-      if (error.status === 401) forget();
-      setWish({ run, refusal: error.message });
+      if (error.status === 401) void look();
+      setWish({ run, refusal: said(error) });
     }
   }, []);
   const close = useCallback(() => setWish(null), []);
   return { attempt, sheet: wish && <KeySheet what={what} refusal={wish.refusal} run={wish.run} onClose={close} /> };
+}
+
+/** Without what a program has to send: here somebody looks at a field to type in. */
+function said({ message }: Refused): string {
+  return message.replace(/: send Authorization: .*$/, ".");
 }
 
 export function lacksKey(error: unknown): error is Refused {

@@ -1,17 +1,19 @@
-import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/react";
+import { act, cleanup, fireEvent, render, screen, waitFor } from "@testing-library/react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { send } from "~/api/request";
 import { useKeyed } from "./keyed";
 import { SessionMenu } from "./session_menu";
-import { sessionOr } from "./session";
+import { look, type Caller } from "./session";
 
 const SESSION = { name: "ada", scopes: ["collect", "read"], expires_at: "2999-01-01T00:00:00Z" };
+const NOBODY: Caller = { is_signed_in: false, name: null, scopes: ["read"], expires_at: null, is_reading_free: true };
 
 /** A server that wants a session for deeds, and gives one for the right key. */
 function serve(): { deeds: number } {
   const server = { deeds: 0, isOpen: false };
   vi.stubGlobal("fetch", (path: string, init: RequestInit) => {
     const answer = (status: number, body: object): Response => Response.json(body, { status });
+    if (path === "/api/session" && init.method === undefined) return Promise.resolve(answer(200, server.isOpen ? { ...NOBODY, ...SESSION, is_signed_in: true } : NOBODY));
     if (path === "/api/session" && init.method === "DELETE") {
       server.isOpen = false;
       return Promise.resolve(new Response(null, { status: 204 }));
@@ -20,7 +22,7 @@ function serve(): { deeds: number } {
       server.isOpen = String(init.body).includes("bo_live_right");
       return Promise.resolve(server.isOpen ? answer(201, SESSION) : answer(401, { title: "Unauthorized", detail: "The key is not valid." }));
     }
-    if (!server.isOpen) return Promise.resolve(answer(401, { title: "Unauthorized", detail: "This needs a key with the scope collect." }));
+    if (!server.isOpen) return Promise.resolve(answer(401, { title: "Unauthorized", detail: "This needs a key with the scope collect: send Authorization: Bearer bo_live_…" }));
     server.deeds += 1;
     return Promise.resolve(answer(202, {}));
   });
@@ -45,10 +47,26 @@ async function present(key: string): Promise<void> {
 }
 
 beforeEach(() => localStorage.clear());
-afterEach(() => {
+afterEach(async () => {
   cleanup();
+  await answering(NOBODY);
   vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+  Reflect.deleteProperty(navigator, "serviceWorker");
 });
+
+/** The server says this of the caller from now on; returns what else it was asked. */
+async function answering(caller: Caller): Promise<string[]> {
+  const asked: string[] = [];
+  vi.stubGlobal("fetch", (path: string, init: RequestInit) => {
+    if (init.method === undefined) return Promise.resolve(Response.json(caller));
+    asked.push(`${init.method} ${path}`);
+    return Promise.resolve(new Response(null, { status: 204 }));
+  });
+  await look();
+  return asked;
+}
 
 test("a deed without a session asks for a key, and goes on once it has one", async () => {
   const server = serve();
@@ -56,6 +74,14 @@ test("a deed without a session asks for a key, and goes on once it has one", asy
   await present("bo_live_right");
   await waitFor(() => expect(server.deeds).toBe(1));
   await waitFor(() => expect(screen.queryByLabelText("Key")).toBeNull());
+});
+
+test("who is asked for a key is told what it must allow, not what a program would send", async () => {
+  serve();
+  render(<Deed />);
+  fireEvent.click(screen.getByRole("button", { name: "Do it" }));
+  await screen.findByLabelText("Key");
+  expect(screen.getByText("This needs a key with the scope collect.")).not.toBeNull();
 });
 
 test("with a session nobody is asked again", async () => {
@@ -93,8 +119,92 @@ test("signing out ends the session at the server and shows none", async () => {
   await waitFor(() => expect(screen.queryByText("ada", { selector: ".session-name" })).toBeNull());
 });
 
-test("what lies in the store and is no session is none", () => {
-  expect(sessionOr({ name: "ada" })).toBeNull();
-  expect(sessionOr("x")).toBeNull();
-  expect(sessionOr(SESSION)).toEqual(SESSION);
+test("a session of before is shown because the server says so, not because of anything kept here", async () => {
+  await answering({ ...NOBODY, ...SESSION, is_signed_in: true });
+  render(<SessionMenu />);
+  await screen.findByText("ada", { selector: ".session-name" });
+  expect(localStorage.length).toBe(0);
+});
+
+test("who presents no session is shown as nobody", async () => {
+  await answering(NOBODY);
+  render(<SessionMenu />);
+  await act(() => Promise.resolve());
+  expect(screen.queryByText("ada", { selector: ".session-name" })).toBeNull();
+});
+
+/** A session that ends in five seconds by this clock, and what the server says once it has; what server and worker were told. */
+async function ending(isFree: boolean, then: () => Promise<Response>): Promise<{ asked: string[]; told: unknown[]; reload: ReturnType<typeof vi.spyOn> }> {
+  vi.useFakeTimers();
+  const reload = vi.spyOn(window.location, "reload").mockReturnValue();
+  const session = { ...NOBODY, ...SESSION, is_signed_in: true, is_reading_free: isFree, expires_at: new Date(Date.now() + 5000).toISOString() };
+  const asked = await answering(session);
+  const before = globalThis.fetch;
+  vi.stubGlobal("fetch", (path: string, init: RequestInit) => (init.method === undefined && Date.now() >= Date.parse(session.expires_at) ? then() : before(path, init)));
+  const told: unknown[] = [];
+  Object.defineProperty(navigator, "serviceWorker", { configurable: true, value: { controller: { postMessage: (words: unknown) => told.push(words) } } });
+  render(<SessionMenu />);
+  return { asked, told, reload };
+}
+
+const over = (isFree: boolean) => (): Promise<Response> => Promise.resolve(Response.json({ ...NOBODY, is_reading_free: isFree }));
+
+test.each([["the server says so", over(false)], ["nobody can be asked", () => Promise.reject(new Error("no network"))]])("a session ends at its instant, and what it was needed for goes at once: %s", async (_, then) => {
+  const { asked, told, reload } = await ending(false, then);
+  await act(() => vi.advanceTimersByTimeAsync(4900));
+  expect(screen.queryByText("ada", { selector: ".session-name" })).not.toBeNull();
+  expect(reload).not.toHaveBeenCalled();
+
+  await act(() => vi.advanceTimersByTimeAsync(200));
+  expect(screen.queryByText("ada", { selector: ".session-name" })).toBeNull();
+  // To the server it might mean the session that another page has just begun.
+  expect([asked, told]).toEqual([[], ["forget"]]);
+  expect(reload).toHaveBeenCalledOnce();
+});
+
+test("a clock that goes ahead of the server's ends no session", async () => {
+  const { told, reload } = await ending(false, () => Promise.resolve(Response.json({ ...NOBODY, ...SESSION, is_signed_in: true, is_reading_free: false, expires_at: new Date(Date.now() - 1).toISOString() })));
+  await act(() => vi.advanceTimersByTimeAsync(20_000));
+  expect(screen.queryByText("ada", { selector: ".session-name" })).not.toBeNull();
+  expect([told, reload.mock.calls]).toEqual([[], []]);
+});
+
+test("where reading is free what is shown stays when a session ends", async () => {
+  const { told, reload } = await ending(true, over(true));
+  await act(() => vi.advanceTimersByTimeAsync(5100));
+  expect(screen.queryByText("ada", { selector: ".session-name" })).toBeNull();
+  expect([told, reload.mock.calls]).toEqual([[], []]);
+});
+
+test("a session that ends in years is not over when a timer can wait no longer", async () => {
+  vi.useFakeTimers();
+  const wanted = vi.spyOn(globalThis, "setTimeout");
+  await answering({ ...NOBODY, ...SESSION, is_signed_in: true });
+  vi.stubGlobal("fetch", () => Promise.reject(new Error("no network")));
+
+  await vi.advanceTimersByTimeAsync(2 ** 31);
+
+  render(<SessionMenu />);
+  expect(screen.queryByText("ada", { selector: ".session-name" })).not.toBeNull();
+  expect(Math.max(...wanted.mock.calls.map(([, ms]) => ms ?? 0))).toBe(2 ** 31 - 1);
+});
+
+test("a server that takes for ever over who one is counts as away", async () => {
+  vi.useFakeTimers();
+  const late: AbortSignal[] = [];
+  vi.stubGlobal("fetch", (_: string, { signal }: { signal: AbortSignal }) => new Promise((_resolve, reject) => {
+    late.push(signal);
+    signal.addEventListener("abort", () => reject(signal.reason as Error));
+  }));
+  const limit = vi.spyOn(AbortSignal, "timeout").mockImplementation((ms) => {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error("late")), ms);
+    return controller.signal;
+  });
+  const answered = look();
+
+  await vi.advanceTimersByTimeAsync(10_000);
+
+  expect(await answered).toBe(false);
+  expect([limit.mock.calls, late.length]).toEqual([[[10_000]], 1]);
 });

@@ -2,7 +2,7 @@
 import type { UseQueryResult } from "@tanstack/react-query";
 import type { Query } from "~/api/request";
 import { MOST_PAGES, PAGE, useAll, type All } from "~/api/use_pages";
-import type { Branch, Branches, Repositories, Repository } from "~/api/types";
+import type { Branch, Branches, Projects, Repositories, Repository } from "~/api/types";
 import { grouped } from "~/lib/group";
 import { whole } from "~/lib/numbers";
 import { providerName } from "~/lib/provider";
@@ -19,6 +19,12 @@ interface Offer {
 }
 
 const NONE: readonly Option[] = [];
+export const UNFETCHED = "They could not be fetched.";
+
+/** The keys of all projects. */
+export function useProjects(isWanted: boolean): UseQueryResult<{ keys: readonly string[]; isCut: boolean }> {
+  return useAll("/api/projects", {}, { most: MOST_PAGES, enabled: isWanted, select: projectKeys });
+}
 
 export function useRepositories(query: Query, isWanted: boolean): Known {
   return knownOf(useAll("/api/repositories", query, { most: MOST_PAGES, enabled: isWanted, select: offeredRepositories }), isWanted);
@@ -29,9 +35,18 @@ export function useBranches(query: Query, isWanted: boolean): Known {
 }
 
 /** What there is to choose from, and why it may not be all. */
-export function knownOf({ data, isError }: Pick<UseQueryResult<Offer>, "data" | "isError">, isWanted: boolean): Known {
-  if (data === undefined) return { options: NONE, note: isError ? "They could not be fetched." : isWanted ? "Fetching…" : null };
-  return { options: data.options, note: data.isCut ? `The first ${whole(PAGE * MOST_PAGES)} of them.` : null };
+export function knownOf(answer: Pick<UseQueryResult<Offer>, "data" | "isError">, isWanted: boolean): Known {
+  return { options: answer.data?.options ?? NONE, note: noteOf(answer, isWanted) };
+}
+
+/** Why there is nothing to choose from yet, or not all. */
+export function noteOf({ data, isError }: Pick<UseQueryResult<{ isCut: boolean }>, "data" | "isError">, isWanted: boolean): string | null {
+  if (data === undefined) return isError ? UNFETCHED : isWanted ? "Fetching…" : null;
+  return data.isCut ? `The first ${whole(PAGE * MOST_PAGES)} of them.` : null;
+}
+
+function projectKeys({ pages, isCut }: All<Projects>): { keys: readonly string[]; isCut: boolean } {
+  return { keys: pages.flatMap((page) => page.projects.map(({ key }) => key)), isCut };
 }
 
 function offeredRepositories({ pages, isCut }: All<Repositories>): Offer {
@@ -41,6 +56,7 @@ function offeredRepositories({ pages, isCut }: All<Repositories>): Offer {
 function offeredBranches({ pages, isCut }: All<Branches>): Offer {
   return { options: branchOptions(pages.flatMap((page) => page.branches)), isCut };
 }
+
 /** A name once, with all providers that have it. */
 export function repositoryOptions(repositories: readonly Pick<Repository, "name" | "provider">[]): Option[] {
   const byName = [...grouped(repositories, ({ name }) => name)].toSorted(([one], [other]) => one.localeCompare(other));

@@ -2,18 +2,24 @@
 import type { ReactElement } from "react";
 import { tryNow } from "~/live/connection";
 import { useLink, type Link } from "~/live/store";
-import { ago, exact } from "~/lib/time";
 import { useNow } from "~/state/now";
 import { Icon } from "~/ui/icon";
+import { Instant } from "~/ui/instant";
 import { Menu } from "~/ui/menu";
 import { delayed, lasting, lookOfLink } from "./link_words";
 
 export function LinkBadge(): ReactElement {
   const link = useLink();
   const look = lookOfLink(link);
+  const label = (
+    <>
+      {look.icon === null ? <span className="beat" aria-hidden="true" /> : <Icon name={look.icon} spins={link.state === "connecting"} />}
+      <span data-link={link.state}>{look.word}</span>
+    </>
+  );
   return (
     <>
-      <Menu className={`pill link tone-${look.tone}`} words={`${look.word}: details of the connection`} label={<>{look.icon === null ? <span className="beat" aria-hidden="true" /> : <Icon name={look.icon} spins={link.state === "connecting"} />}<span data-link={link.state}>{look.word}</span></>}>
+      <Menu className={`pill link tone-${look.tone}`} words={`${look.word}: details of the connection`} label={label}>
         <Details link={link} />
       </Menu>
       <span className="visually-hidden" role="status">{link.state === "live" ? "" : look.word}</span>
@@ -30,7 +36,7 @@ function Details({ link }: { link: Link }): ReactElement {
       <p className="quiet">{link.why ?? look.explained}</p>
       <dl className="facts">
         <dt>Last heard</dt>
-        <dd>{link.heardAt === null ? "nothing yet" : <time dateTime={new Date(link.heardAt).toISOString()} title={exact(new Date(link.heardAt))}>{ago(new Date(link.heardAt), now)}</time>}</dd>
+        <dd>{link.heardAt === null ? "nothing yet" : <Instant at={new Date(link.heardAt).toISOString()} />}</dd>
         <dt>Delay</dt>
         <dd>{delayed(link.lagSeconds)}</dd>
         {link.retryAt !== null && (

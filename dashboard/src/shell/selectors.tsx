@@ -1,14 +1,12 @@
 /** Whose builds and which span of time: kept from view to view, and in the address. */
 import { useState, type ReactElement } from "react";
 import { escaped } from "~/api/request";
-import { useGet } from "~/api/use";
-import type { Projects } from "~/api/types";
 import { valuesOf } from "~/builds/filter";
 import { DEFAULT_SPAN, SPANS, useScope } from "~/state/scope";
 import { useParameters } from "~/state/url";
 import { Combobox } from "~/ui/combobox";
 import { Icon } from "~/ui/icon";
-import { useBranches, useRepositories } from "./known";
+import { noteOf, useBranches, useProjects, useRepositories } from "./known";
 
 export function Selectors(): ReactElement {
   return (
@@ -23,12 +21,12 @@ export function Selectors(): ReactElement {
 
 function Project(): ReactElement | null {
   const { get, set } = useParameters();
-  const projects = useGet<Projects>("/api/projects", { limit: 200 });
-  const keys = projects.data?.projects.map((one) => one.key) ?? [];
+  const projects = useProjects(true);
+  const keys = projects.data?.keys ?? [];
   const value = chosen(get("project"));
   if (keys.length < 2 && value === null) return null;
   const change = (project: string | null): void => set({ project: written(project), repository: null, branch: null });
-  return <Combobox label="Project" all="All projects" value={value} options={keys.map((key) => ({ value: key }))} onChoose={change} />;
+  return <Combobox label="Project" all="All projects" value={value} options={keys.map((key) => ({ value: key }))} note={noteOf(projects, true)} onChoose={change} />;
 }
 
 function Repository(): ReactElement {

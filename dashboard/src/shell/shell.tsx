@@ -56,7 +56,7 @@ export function Shell(): ReactElement {
               ))}
               <Route path="/incidents"><Redirect to={keeping("/alerts", search)} replace /></Route>
               <Route>
-                <Blank icon="question" title="There is no such page">
+                <Blank icon="question" title="There is no such page" isPage>
                   The <ViewLink to="/">overview</ViewLink> is there, and everything in the navigation.
                 </Blank>
               </Route>

@@ -27,6 +27,8 @@ export function Combobox({ label, value, options, onChoose, all, isFree = false,
   const [text, setText] = useState("");
   const [place, setPlace] = useState(0);
   const shown = matching(options, text, { all, isFree });
+  // What is offered may become less while somebody chooses.
+  const here = Math.min(place, shown.length - 1);
   const anchor = `--choice-${id.replaceAll(/[^a-zA-Z0-9]/g, "")}`;
 
   const type = (typed: string): void => {
@@ -52,8 +54,10 @@ export function Combobox({ label, value, options, onChoose, all, isFree = false,
   const press = (event: KeyboardEvent): void => {
     // Keys of the view do not hear what is pressed here; Escape closes the popover by itself.
     event.stopPropagation();
-    if (event.key === "Enter") choose(shown[place]);
-    const next = stepped(event.key, place, shown.length);
+    // Enter and the arrows choose among the input method's own words first.
+    if (event.nativeEvent.isComposing) return;
+    if (event.key === "Enter") choose(shown[here]);
+    const next = stepped(event.key, here, shown.length);
     if (next === null) return;
     event.preventDefault();
     setPlace(next);
@@ -61,20 +65,60 @@ export function Combobox({ label, value, options, onChoose, all, isFree = false,
   };
   return (
     <>
-      <button type="button" className="input combobox" popoverTarget={id} aria-haspopup="dialog" title={value ?? undefined} style={{ anchorName: anchor } as object}>
+      <button
+        type="button"
+        className="input combobox"
+        popoverTarget={id}
+        aria-haspopup="dialog"
+        title={value ?? undefined}
+        style={{ anchorName: anchor } as object}
+      >
         <span className="visually-hidden">{label}: </span>
         <span className={value === null ? "clip" : "clip foreign combobox-chosen"}>{value ?? all ?? label}</span>
         <Icon name="down" />
       </button>
-      <div ref={popover} id={id} popover="auto" role="dialog" aria-label={label} className="menu combobox-menu" style={{ positionAnchor: anchor } as object} onToggle={(event) => toggled(event.newState)}>
+      <div
+        ref={popover}
+        id={id}
+        popover="auto"
+        role="dialog"
+        aria-label={label}
+        className="menu combobox-menu"
+        style={{ positionAnchor: anchor } as object}
+        onToggle={(event) => toggled(event.newState)}
+      >
         {isOpen && (
           <>
-            <input ref={field} className="input" role="combobox" aria-label={label} aria-expanded="true" aria-controls={`${id}-list`} aria-activedescendant={shown.length > 0 ? `${id}-${place}` : undefined} aria-autocomplete="list" autoComplete="off" spellCheck={false} placeholder={`Find: ${label.toLowerCase()}`} value={text} onChange={(event) => type(event.target.value)} onKeyDown={press} />
+            <input
+              ref={field}
+              className="input"
+              role="combobox"
+              aria-label={label}
+              aria-expanded="true"
+              aria-controls={`${id}-list`}
+              aria-activedescendant={shown.length > 0 ? `${id}-${here}` : undefined}
+              aria-autocomplete="list"
+              autoComplete="off"
+              spellCheck={false}
+              placeholder={`Find: ${label.toLowerCase()}`}
+              value={text}
+              onChange={(event) => type(event.target.value)}
+              onKeyDown={press}
+            />
             <div id={`${id}-list`} role="listbox" aria-label={label} className="combobox-list">
               {shown.map((option, index) => (
                 // The field keeps the focus and hears the keys.
                 // oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/interactive-supports-focus -- see above
-                <div key={option.value ?? ""} id={`${id}-${index}`} role="option" aria-selected={option.value === value} className="choice" data-here={index === place || undefined} onPointerMove={() => setPlace(index)} onClick={() => choose(option)}>
+                <div
+                  key={option.value ?? ""}
+                  id={`${id}-${index}`}
+                  role="option"
+                  aria-selected={option.value === value}
+                  className="choice"
+                  data-here={index === here || undefined}
+                  onPointerMove={() => setPlace(index)}
+                  onClick={() => choose(option)}
+                >
                   <span className="foreign">{option.words ?? option.value}</span>
                   {option.note !== undefined && <small className="quiet push">{option.note}</small>}
                 </div>

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { matching, stepped } from "./options";
+import { matching, named, stepped } from "./options";
 
 const OPTIONS = ["acme/shop", "acme/web-shop", "shop/acme", "lumen/ledger"].map((value) => ({ value }));
 const values = (text: string, isFree = false): (string | null)[] => matching(OPTIONS, text, { all: "All", isFree }).map((option) => option.value);
@@ -20,6 +20,14 @@ test("what nobody knows can be chosen where that is allowed", () => {
   expect(values("fix/7", true)).toEqual(["fix/7"]);
   expect(values("acme/shop", true)).toEqual(["acme/shop"]);
   expect(values("fix/7")).toEqual([]);
+});
+
+test("each name is offered once, with what is chosen though it is gone", () => {
+  expect(named(["web", "api", "web"], ["old"])).toEqual([{ value: "api" }, { value: "old" }, { value: "web" }]);
+});
+
+test("several that are chosen at once are no name that could be chosen", () => {
+  expect(named(["web", "api"], ["api", "old"])).toEqual([{ value: "api" }, { value: "web" }]);
 });
 
 test("arrows go round, pages stop at the ends, other keys do not move", () => {

@@ -15,6 +15,12 @@ interface How {
   isFree?: boolean;
 }
 
+/** Each name once. What is chosen is among them, though it may be gone; several at once are not one that could be chosen. */
+export function named(names: readonly string[], chosen: readonly string[]): Option[] {
+  const all = new Set(chosen.length === 1 ? [...names, ...chosen] : names);
+  return [...all].toSorted((one, other) => one.localeCompare(other)).map((value) => ({ value }));
+}
+
 /** Those that have every typed word in them; what begins as typed comes first. */
 export function matching(options: readonly Option[], text: string, { all, isFree = false }: How = {}): readonly Option[] {
   const typed = text.trim().toLowerCase();

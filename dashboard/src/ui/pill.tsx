@@ -1,5 +1,7 @@
-/** How a build stands: an icon and a word, in a colour that only repeats them. */
+/** How a build or an incident stands: an icon and a word, in a colour that only repeats them. */
 import type { ReactElement } from "react";
+import type { Incident } from "~/api/types";
+import { incidentLook } from "~/lib/incident";
 import { lookOf } from "~/lib/status";
 import { Icon } from "./icon";
 
@@ -19,6 +21,16 @@ export function StatusPill({ status, isBare = false, isFlaky = false, isStale = 
       {look.word}
       {isFlaky && <FlakyMark />}
       {isStale && <span title="Nobody has heard of it for too long to believe this">?</span>}
+    </span>
+  );
+}
+
+export function IncidentPill({ status }: { status: Incident["status"] }): ReactElement {
+  const look = incidentLook(status);
+  return (
+    <span className={`pill tone-${look.tone}`}>
+      <Icon name={look.icon} />
+      {look.word}
     </span>
   );
 }

@@ -1,7 +1,7 @@
-import { QueryClient, QueryClientProvider, useQuery } from "@tanstack/react-query";
+import { QueryClient, QueryClientProvider, keepPreviousData, useQuery } from "@tanstack/react-query";
 import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/react";
 import { afterEach, expect, test } from "vitest";
-import { Answered } from "./states";
+import { Answered, standingOf } from "./states";
 
 afterEach(cleanup);
 
@@ -31,4 +31,40 @@ test("an answer that could not be refreshed stays, says so, and is whole again a
   server.isWell = true;
   fireEvent.click(screen.getByRole("button", { name: "Try again" }));
   await waitFor(() => expect(screen.queryByText(/As of/)).toBeNull());
+});
+
+/** Doubles what it is asked for, once it is told to. */
+function Doubled({ number, answer }: { number: number; answer: Promise<void> }): React.ReactElement {
+  const doubled = useQuery({ queryKey: ["doubled", number], queryFn: () => answer.then(() => 2 * number), placeholderData: keepPreviousData });
+  return <Answered of={doubled}>{(found) => <output>{found}</output>}</Answered>;
+}
+
+test("the answer to the question before is marked as such until the next comes, and stays where it is", async () => {
+  const client = new QueryClient();
+  const shown = (number: number, answer: Promise<void>): React.ReactElement => <QueryClientProvider client={client}><Doubled number={number} answer={answer} /></QueryClientProvider>;
+  const { rerender } = render(shown(1, Promise.resolve()));
+  const output = await screen.findByText("2");
+  expect(output.closest("[aria-busy=true]")).toBeNull();
+
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((done) => { resolve = done; });
+  rerender(shown(4, promise));
+  expect(screen.getByText("2")).toBe(output);
+  expect(output.closest("[aria-busy=true]")).not.toBeNull();
+
+  resolve();
+  expect(await screen.findByText("8")).toBe(output);
+  expect(output.closest("[aria-busy=true]")).toBeNull();
+});
+
+test("several answers are as old as the oldest that could not be refreshed, and only such are asked again", () => {
+  const asked: number[] = [];
+  const one = (at: number, isRefetchError: boolean) => ({ isPlaceholderData: false, isRefetchError, dataUpdatedAt: at, refetch: () => asked.push(at) });
+
+  const standing = standingOf([one(10, false), one(30, true), one(20, true)]);
+  standing.refetch();
+
+  expect(standing).toMatchObject({ isPlaceholderData: false, isRefetchError: true, dataUpdatedAt: 20 });
+  expect(asked).toEqual([30, 20]);
+  expect(standingOf([{ ...one(10, false), isPlaceholderData: true }, one(20, false)])).toMatchObject({ isPlaceholderData: true, isRefetchError: false });
 });

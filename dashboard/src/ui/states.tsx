@@ -6,11 +6,19 @@ import type { IconName } from "~/lib/status";
 import { Icon } from "./icon";
 import { Instant } from "./instant";
 
-export function Blank({ icon = "info", title, children }: { icon?: IconName; title: string; children?: ReactNode }): ReactElement {
+interface BlankProps {
+  icon?: IconName;
+  title: string;
+  /** It is all that the view has, so its title is the page's. */
+  isPage?: boolean;
+  children?: ReactNode;
+}
+
+export function Blank({ icon = "info", title, isPage = false, children }: BlankProps): ReactElement {
   return (
     <div className="blank">
       <Icon name={icon} />
-      <strong>{title}</strong>
+      {isPage ? <h1>{title}</h1> : <strong>{title}</strong>}
       {children !== undefined && <p>{children}</p>}
     </div>
   );
@@ -50,13 +58,18 @@ export function Failure({ error, again }: { error: unknown; again?: () => void }
   );
 }
 
+/** How what is shown stands to what is asked: as the query of it says. */
+export interface Standing extends Pick<UseQueryResult, "isPlaceholderData" | "isRefetchError" | "dataUpdatedAt"> {
+  refetch: () => unknown;
+}
+
 /** The answer where there is one, with its age where the latest question came to nothing; else why not. */
 export function Answered<Answer>({ of, rows = 4, children }: { of: UseQueryResult<Answer>; rows?: number; children: (answer: Answer) => ReactNode }): ReactNode {
   if (of.data !== undefined) {
     return (
       <>
-        {of.isError && <Older at={of.dataUpdatedAt} again={() => void of.refetch()} />}
-        {children(of.data)}
+        <Older of={of} />
+        <Former of={of}>{children(of.data)}</Former>
       </>
     );
   }
@@ -64,12 +77,30 @@ export function Answered<Answer>({ of, rows = 4, children }: { of: UseQueryResul
   return <Loading rows={rows} />;
 }
 
-function Older({ at, again }: { at: number; again: () => void }): ReactElement {
+/** Around what is shown of an answer: grey and busy while it is still the answer to the question before. */
+export function Former({ of: { isPlaceholderData: isFormer }, children }: { of: Pick<Standing, "isPlaceholderData">; children: ReactNode }): ReactElement {
+  return <div className="answer" aria-busy={isFormer || undefined}>{children}</div>;
+}
+
+/** The age of an answer that could not be refreshed; nothing of one that could. */
+export function Older({ of }: { of: Standing }): ReactElement | null {
+  if (!of.isRefetchError) return null;
   return (
     <p className="row quiet" role="status" data-older>
       <Icon name="clock" />
-      <small>As of <Instant at={new Date(at).toISOString()} />: it could not be refreshed.</small>
-      <button type="button" className="button plain push" onClick={again}>Try again</button>
+      <small>As of <Instant at={new Date(of.dataUpdatedAt).toISOString()} />: it could not be refreshed.</small>
+      <button type="button" className="button plain push" onClick={() => void of.refetch()}>Try again</button>
     </p>
   );
+}
+
+/** Of several answers that are shown as one: as old as the oldest, and only what failed is asked again. */
+export function standingOf(answers: readonly Standing[]): Standing {
+  const failed = answers.filter(({ isRefetchError }) => isRefetchError);
+  return {
+    isPlaceholderData: answers.some(({ isPlaceholderData }) => isPlaceholderData),
+    isRefetchError: failed.length > 0,
+    dataUpdatedAt: Math.min(...failed.map(({ dataUpdatedAt }) => dataUpdatedAt)),
+    refetch: () => failed.map(({ refetch }) => refetch()),
+  };
 }

@@ -3,25 +3,24 @@ import type { ReactElement } from "react";
 import type { Query } from "~/api/request";
 import { usePages } from "~/api/use_pages";
 import type { Incident, Incidents } from "~/api/types";
+import { SILENT, brokenFor } from "~/lib/incident";
 import { count, whole } from "~/lib/numbers";
-import { providerName } from "~/lib/provider";
+import { whereOf } from "~/lib/provider";
 import { duration } from "~/lib/time";
+import { STALE_ROW, StaleMark } from "~/shell/stale_mark";
+import { LACKING, StaleNote } from "~/shell/stale_note";
+import { useStale } from "~/shell/use_stale";
 import { useScope } from "~/state/scope";
 import { useNow } from "~/state/now";
 import { useParameters } from "~/state/url";
+import { Export } from "~/ui/export";
 import { Icon } from "~/ui/icon";
 import { Instant } from "~/ui/instant";
 import { Panel } from "~/ui/panel";
-import { FlakyMark } from "~/ui/pill";
+import { FlakyMark, IncidentPill } from "~/ui/pill";
 import { Blank } from "~/ui/states";
 import { ViewLink } from "~/ui/view_link";
 import { Listed } from "./more";
-
-const LOOKS = {
-  broken: { word: "Broken", tone: "bad", icon: "cross" },
-  flapping: { word: "Flapping", tone: "late", icon: "refresh" },
-  fixed: { word: "Fixed", tone: "good", icon: "check" },
-} as const;
 
 export function IncidentsTab(): ReactElement {
   const { query, frame } = useScope();
@@ -36,9 +35,8 @@ export function IncidentsTab(): ReactElement {
     status: isPast ? "fixed" : "open",
     fixed_since: isPast ? (get("fixed_since") ?? frame.since) : null,
     fixed_until: isPast ? (get("fixed_until") ?? frame.until) : null,
-    limit: 50,
   };
-  const answer = usePages<Incidents>("/api/incidents", asked);
+  const answer = usePages<Incidents>("/api/incidents", { ...asked, limit: 50 });
   const choose = (past: boolean): void => set({ status: past ? "fixed" : null, fixed_since: null, fixed_until: null });
   return (
     <Panel
@@ -52,6 +50,7 @@ export function IncidentsTab(): ReactElement {
             <button type="button" aria-pressed={!isPast} onClick={() => choose(false)}>Open</button>
             <button type="button" aria-pressed={isPast} onClick={() => choose(true)}>Fixed</button>
           </div>
+          <Export words="incidents" lists={[{ name: "incidents", path: "/api/incidents", query: asked }]} note="All incidents that match, not only those in sight." />
         </>
       }
       isFlush
@@ -59,7 +58,12 @@ export function IncidentsTab(): ReactElement {
       <Listed of={answer}>
         {(pages) => {
           const incidents = pages.flatMap((page) => page.incidents);
-          return incidents.length === 0 ? <Nothing isPast={isPast} /> : <Table incidents={incidents} />;
+          return (
+            <>
+              <StaleNote of={pages.flatMap((page) => page.stale_sources)}>{isPast ? LACKING : "by now more may be broken, or fixed"}</StaleNote>
+              {incidents.length === 0 ? <Nothing isPast={isPast} /> : <Table incidents={incidents} />}
+            </>
+          );
         }}
       </Listed>
     </Panel>
@@ -72,41 +76,44 @@ function Nothing({ isPast }: { isPast: boolean }): ReactElement {
 }
 
 function Table({ incidents }: { incidents: readonly Incident[] }): ReactElement {
+  const stale = useStale();
   return (
     <div className="scrolls">
       <table className="data alerts-table alerts-incidents">
         <caption className="visually-hidden">Incidents</caption>
         <thead><tr><th scope="col">State</th><th scope="col">Pipeline</th><th scope="col">Branch</th><th scope="col">Since</th><th scope="col" className="number">Lasted</th><th scope="col" className="number">Failures</th><th scope="col">Builds</th></tr></thead>
-        <tbody>{incidents.map((incident) => <Row key={incident.id} incident={incident} />)}</tbody>
+        <tbody>{incidents.map((incident) => <Row key={incident.id} incident={incident} stale={incident.fixed_at === null ? stale.get(incident.pipeline_id) : undefined} />)}</tbody>
       </table>
     </div>
   );
 }
 
-function Row({ incident }: { incident: Incident }): ReactElement {
+/** `stale`: why it may be over already. */
+function Row({ incident, stale }: { incident: Incident; stale: string | undefined }): ReactElement {
   const now = useNow();
-  const look = LOOKS[incident.status];
-  const place = incident.repository === null || incident.repository === incident.pipeline_name ? providerName(incident.provider) : `${incident.repository} · ${providerName(incident.provider)}`;
-  const lasted = incident.fixed_at === null ? Math.round(Math.max(0, now - Date.parse(incident.opened_at)) / 1000) : incident.duration_seconds;
+  const place = whereOf(incident);
   return (
-    <tr data-incident={incident.id}>
-      <td className="alerts-state"><span className={`pill tone-${look.tone}`}><Icon name={look.icon} /> {look.word}</span></td>
+    <tr data-incident={incident.id} className={stale === undefined ? undefined : STALE_ROW}>
+      <td className="alerts-state"><IncidentPill status={incident.status} /> <StaleMark reason={stale} /></td>
       <th scope="row" className="alerts-name">
         <ViewLink to={`/incidents/${incident.id}`} className="foreign clip" title={incident.pipeline_name}>{incident.pipeline_name}</ViewLink>
         <small className="quiet foreign clip" title={place}>{place}</small>
+        <small className="quiet foreign clip alerts-brief">{incident.branch}</small>
       </th>
       <td className="alerts-branch"><span className="foreign clip" title={incident.branch ?? undefined}>{incident.branch ?? "–"}</span></td>
       <td className="alerts-when"><Instant at={incident.opened_at} /></td>
-      <td className="number alerts-when">{duration(lasted)}</td>
+      <td className="number alerts-when">{duration(brokenFor(incident, now))}</td>
       <td className="number">
         {whole(incident.failures)}{incident.is_flaky && <> <FlakyMark /></>}
         {incident.flaps > 0 && <small className="quiet alerts-under" title={`Broke ${count(incident.flaps + 1, "time")} within an hour`}>{count(incident.flaps, "flap")}</small>}
       </td>
-      <td className="alerts-builds">
-        <ViewLink to={`/builds/${incident.first_bad_build_id}`}>first bad</ViewLink>
-        {incident.fixed_by_build_id !== null && <ViewLink to={`/builds/${incident.fixed_by_build_id}`}>fixed by</ViewLink>}
-        {incident.fixed_by_build_id === null && incident.last_good_build_id !== null && <ViewLink to={`/builds/${incident.last_good_build_id}`}>last good</ViewLink>}
-        {incident.is_silent && <span className="tag" title="There before we watched, of the past, or learnt of too late: nobody is told">no news</span>}
+      <td>
+        <span className="alerts-links">
+          <ViewLink to={`/builds/${incident.first_bad_build_id}`}>first bad</ViewLink>
+          {incident.fixed_by_build_id !== null && <ViewLink to={`/builds/${incident.fixed_by_build_id}`}>fixed by</ViewLink>}
+          {incident.fixed_by_build_id === null && incident.last_good_build_id !== null && <ViewLink to={`/builds/${incident.last_good_build_id}`}>last good</ViewLink>}
+          {incident.is_silent && <span className="tag" title={SILENT}>silent</span>}
+        </span>
       </td>
     </tr>
   );

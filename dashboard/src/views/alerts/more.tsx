@@ -1,7 +1,7 @@
 /** A list that comes in pages: the states of it, and the way on. */
 import type { ReactElement, ReactNode } from "react";
 import type { InfiniteData, UseInfiniteQueryResult } from "@tanstack/react-query";
-import { Failure, Loading } from "~/ui/states";
+import { Failure, Former, Loading, Older } from "~/ui/states";
 
 interface Props<Page> {
   of: UseInfiniteQueryResult<InfiniteData<Page, string | null>>;
@@ -12,7 +12,8 @@ export function Listed<Page>({ of, children }: Props<Page>): ReactElement {
   if (of.data === undefined) return of.isError ? <Failure error={of.error} again={() => void of.refetch()} /> : <div className="alerts-waits"><Loading rows={6} /></div>;
   return (
     <>
-      {children(of.data.pages)}
+      <Older of={of} />
+      <Former of={of}>{children(of.data.pages)}</Former>
       {of.isFetchNextPageError && <Failure error={of.error} again={() => void of.fetchNextPage()} />}
       {of.hasNextPage && !of.isFetchNextPageError && (
         <p className="alerts-more">

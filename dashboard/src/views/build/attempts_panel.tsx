@@ -43,7 +43,9 @@ function AttemptCard({ attempt, isShown, show }: { attempt: Attempt; isShown: bo
         {attempt.queued_seconds !== null && <span>waited {duration(attempt.queued_seconds)}</span>}
         <span className="push"><Instant at={attempt.started_at} none="not begun" /></span>
       </span>
-      {attempt.status === "cancelled" && <span className="quiet">{CANCELLED[attempt.cancel_reason ?? ""] ?? "The provider does not tell why."}</span>}
+      {attempt.status === "cancelled" && (
+        <span className="quiet">{CANCELLED[attempt.cancel_reason ?? ""] ?? "The provider does not tell why."}</span>
+      )}
     </button>
   );
 }
@@ -70,7 +72,9 @@ function ComparedRow({ row, numbers }: { row: Compared; numbers: readonly number
     <tr data-differs={row.differs || undefined}>
       <th scope="row" className="foreign">{row.name}{row.differs && <span className="tag"> came to something else</span>}</th>
       {row.jobs.map((job, place) => (
-        <td key={numbers[place]}>{job === null ? <span className="quiet">not run again</span> : <ComparedJob job={job} change={more[place] ?? null} />}</td>
+        <td key={numbers[place]}>
+          {job === null ? <span className="quiet">not run again</span> : <ComparedJob job={job} change={more[place] ?? null} />}
+        </td>
       ))}
     </tr>
   );

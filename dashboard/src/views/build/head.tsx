@@ -4,6 +4,8 @@ import type { OneBuild } from "~/api/types";
 import { count } from "~/lib/numbers";
 import { providerName } from "~/lib/provider";
 import { duration } from "~/lib/time";
+import { StaleNote } from "~/shell/stale_note";
+import { CommitPage } from "~/ui/commit_page";
 import { Icon } from "~/ui/icon";
 import { Instant } from "~/ui/instant";
 import { Menu } from "~/ui/menu";
@@ -12,7 +14,7 @@ import { StatusPill } from "~/ui/pill";
 import { ViewLink } from "~/ui/view_link";
 import { CANCELLED } from "./attempts";
 import type { RelatedBuild } from "./types";
-import { againstUsual, secondsSoFar, type Usual } from "./usual";
+import { againstUsual, secondsSoFar, type Compared, type Usual } from "./usual";
 
 export function BuildHead({ build, usual, now }: { build: OneBuild; usual: Usual | null; now: number }): ReactElement {
   const [title, ...rest] = (build.commit_message ?? "").trim().split("\n");
@@ -31,6 +33,7 @@ export function BuildHead({ build, usual, now }: { build: OneBuild; usual: Usual
           </a>
         )}
       </div>
+      <StaleNote of={build.stale_sources} source={build.pipeline.source_id}>its status may have changed since</StaleNote>
       {title !== undefined && title !== "" && <Message title={title} rest={rest.join("\n").trim()} />}
       <Facts build={build} />
       <Durations build={build} usual={usual} now={now} />
@@ -50,13 +53,24 @@ function Message({ title, rest }: { title: string; rest: string }): ReactElement
 }
 
 function Facts({ build }: { build: OneBuild }): ReactElement {
+  const { repository, branch, commit_sha: sha, author, event } = build;
   return (
     <ul className="build-facts">
-      {build.repository !== null && <li><Icon name="layers" words="Repository" /><ViewLink to="/" also={{ repository: build.repository }} className="foreign">{build.repository}</ViewLink></li>}
-      {build.branch !== null && <li><Icon name="branch" words="Branch" /><ViewLink to="/" also={{ repository: build.repository, branch: build.branch }} className="foreign">{build.branch}</ViewLink></li>}
-      {build.commit_sha !== null && <li><Icon name="commit" words="Commit" /><ViewLink to="/" also={{ q: build.commit_sha }}><code>{build.commit_sha.slice(0, 7)}</code></ViewLink></li>}
-      {build.author !== null && <li><Icon name="person" words="Author" /><ViewLink to="/" also={{ author: build.author }} className="foreign">{build.author}</ViewLink></li>}
-      {build.event !== null && <li><Icon name="pulse" words="Caused by" /><span className="foreign">{build.event.replaceAll("_", " ")}</span></li>}
+      {repository !== null && (
+        <li><Icon name="layers" words="Repository" /><ViewLink to="/" also={{ repository }} className="foreign">{repository}</ViewLink></li>
+      )}
+      {branch !== null && (
+        <li><Icon name="branch" words="Branch" /><ViewLink to="/" also={{ repository, branch }} className="foreign">{branch}</ViewLink></li>
+      )}
+      {sha !== null && (
+        <li>
+          <Icon name="commit" words="Commit" />
+          <ViewLink to="/" also={{ commit_sha: sha, from: "ever" }} title={`Every build of ${sha}`}><code>{sha.slice(0, 7)}</code></ViewLink>
+          <CommitPage build={build} sha={sha} />
+        </li>
+      )}
+      {author !== null && <li><Icon name="person" words="Author" /><ViewLink to="/" also={{ author }} className="foreign">{author}</ViewLink></li>}
+      {event !== null && <li><Icon name="pulse" words="Caused by" /><span className="foreign">{event.replaceAll("_", " ")}</span></li>}
       <li><Icon name="clock" words="Queued" /><Instant at={build.queued_at} /></li>
       <li className="quiet"><span><span className="foreign">{build.instance}</span>: <span className="foreign">{build.raw_status}</span></span></li>
     </ul>
@@ -66,19 +80,23 @@ function Facts({ build }: { build: OneBuild }): ReactElement {
 function Durations({ build, usual, now }: { build: OneBuild; usual: Usual | null; now: number }): ReactElement {
   const seconds = secondsSoFar(build, now);
   const reason = build.attempts.find((one) => one.number === build.attempt)?.cancel_reason;
-  const compared = usual === null || seconds === null || build.status === "cancelled" || build.status === "skipped" ? null : againstUsual(seconds, usual);
+  const isComparable = build.status !== "cancelled" && build.status !== "skipped";
+  const compared = usual === null || seconds === null || !isComparable ? null : againstUsual(seconds, usual);
   const share = build.progress ?? (usual === null || seconds === null ? null : seconds / usual.p50);
   return (
     <dl className="build-figures">
       <Figure name={build.status === "running" ? "Running for" : "Duration"} value={duration(seconds)}>
         {build.status === "running" && share !== null
           ? <Progress share={share} words={usual === null ? "of what the provider expects" : `of the usual ${duration(usual.p50)}`} />
-          : compared !== null && <span className={compared.tone === "late" ? "build-late" : "quiet"}>{compared.tone === "late" && <Icon name="clock" />} {compared.words}</span>}
+          : compared !== null && <AgainstUsual compared={compared} />}
       </Figure>
       {usual !== null && (
         <Figure name="Usually" value={duration(usual.p50)}>
           <Menu className="build-explain" label={<>up to {duration(usual.p95)} <Icon name="info" /></>} words={`up to ${duration(usual.p95)}: what usual means`}>
-            <p className="build-explained">Half of the {count(usual.builds, "build")} of this pipeline that succeeded in the last 30 days took {duration(usual.p50)} or less, 95 of 100 took {duration(usual.p95)} or less.</p>
+            <p className="build-explained">
+              Half of the {count(usual.builds, "build")} of this pipeline that succeeded in the last 30 days took {duration(usual.p50)} or less,
+              95 of 100 took {duration(usual.p95)} or less.
+            </p>
             <ViewLink to={`/pipelines/${build.pipeline_id}`} className="choice">The pipeline’s figures</ViewLink>
           </Menu>
         </Figure>
@@ -89,6 +107,10 @@ function Durations({ build, usual, now }: { build: OneBuild; usual: Usual | null
       {build.status === "cancelled" && <Figure name="Why cancelled" value={CANCELLED[reason ?? ""] ?? "The provider does not tell."} />}
     </dl>
   );
+}
+
+function AgainstUsual({ compared: { tone, words } }: { compared: Compared }): ReactElement {
+  return tone === "late" ? <span className="build-late"><Icon name="clock" /> {words}</span> : <span className="quiet">{words}</span>;
 }
 
 function Figure({ name, value, children }: { name: string; value: ReactNode; children?: ReactNode }): ReactElement {
@@ -105,7 +127,7 @@ function Progress({ share, words }: { share: number; words: string }): ReactElem
   const percent = Math.min(99, Math.round(share * 100));
   return (
     <span className="build-progress">
-      <progress max={100} value={percent} aria-label="Progress" /> {share > 1 ? `longer than usual` : `${percent} % ${words}`}
+      <progress max={100} value={percent} aria-label="Progress" /> {share > 1 ? "longer than usual" : `${percent} % ${words}`}
     </span>
   );
 }
@@ -117,7 +139,10 @@ function Family({ build }: { build: OneBuild }): ReactElement | null {
     <div className="build-family">
       {build.parent !== null && <div className="row wrap"><span className="quiet">Started by</span><Relative of={build.parent} /></div>}
       {build.children.length > 0 && (
-        <div className="row wrap"><span className="quiet">Started</span>{build.children.map((child) => <Relative key={child.external_id} of={child} />)}</div>
+        <div className="row wrap">
+          <span className="quiet">Started</span>
+          {build.children.map((child) => <Relative key={child.external_id} of={child} />)}
+        </div>
       )}
     </div>
   );
@@ -125,11 +150,10 @@ function Family({ build }: { build: OneBuild }): ReactElement | null {
 
 function Relative({ of }: { of: RelatedBuild }): ReactElement {
   const name = <span className="foreign">{of.pipeline_name ?? `build ${of.external_id}`}</span>;
-  if (of.id === null) return <span className="build-relative">{name} <small className="quiet">not recorded here</small> <Outside url={of.web_url} words="Open at the provider" /></span>;
   return (
     <span className="build-relative">
-      <StatusPill status={of.status} isBare />
-      <ViewLink to={`/builds/${of.id}`}>{name}</ViewLink>
+      {of.id !== null && <StatusPill status={of.status} isBare />}
+      {of.id === null ? <>{name} <small className="quiet">not recorded here</small></> : <ViewLink to={`/builds/${of.id}`}>{name}</ViewLink>}
       <Outside url={of.web_url} words="Open at the provider" />
     </span>
   );

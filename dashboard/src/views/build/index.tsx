@@ -1,13 +1,14 @@
 /** One build: what it came to, why, who was told, and what it printed. */
 import { useEffect, useRef, type ReactElement } from "react";
 import { useParams } from "wouter";
-import type { OneBuild } from "~/api/types";
+import type { Durations, OneBuild } from "~/api/types";
 import { useGet } from "~/api/use";
+import { useDecisions } from "~/api/use_decisions";
 import { OPEN } from "~/lib/status";
 import { useShortcuts } from "~/state/keys";
 import { useParameters } from "~/state/url";
 import { Panel } from "~/ui/panel";
-import { Answered, Blank, Failure, Loading } from "~/ui/states";
+import { Answered, Blank, Failure, Loading, Older } from "~/ui/states";
 import { ViewLink } from "~/ui/view_link";
 import { Refused } from "~/api/request";
 import { AttemptsPanel } from "./attempts_panel";
@@ -16,10 +17,8 @@ import { LogPanel } from "./log_panel";
 import { ChangesPanel, IncidentPanel, ToldPanel, TrailPanel } from "./side";
 import { TimelinePanel } from "./timeline_panel";
 import { completing } from "./trail";
-import type { Durations } from "./types";
 import { ALL, useRead } from "./use_read";
 import { useBuild, type WholeBuild } from "./use_build";
-import { useDecisions } from "./use_decisions";
 import { useSeconds } from "./use_seconds";
 import type { Usual } from "./usual";
 import "./build.css";
@@ -32,7 +31,7 @@ export default function View(): ReactElement {
 
 function NoBuild(): ReactElement {
   return (
-    <Blank icon="question" title="There is no such build">
+    <Blank icon="question" title="There is no such build" isPage>
       It may be older than what is kept. The <ViewLink to="/">overview</ViewLink> has those there are.
     </Blank>
   );
@@ -41,7 +40,7 @@ function NoBuild(): ReactElement {
 function BuildView({ id }: { id: number }): ReactElement {
   const whole = useBuild(id);
   const { build } = whole;
-  if (build.data !== undefined) return <Loaded build={build.data} whole={whole} />;
+  if (build.data !== undefined) return <><Older of={build} /><Loaded build={build.data} whole={whole} /></>;
   if (build.isError && build.error instanceof Refused && build.error.status === 404) return <NoBuild />;
   if (build.isError) return <Failure error={build.error} again={() => void build.refetch()} />;
   return <Shape />;
@@ -60,17 +59,19 @@ function Loaded({ build, whole }: { build: OneBuild; whole: WholeBuild }): React
   const shown = jobs.filter((job) => job.attempt === number);
   const events = whole.events.data ?? [];
   const isAttemptOpen = isOpen && number === build.attempt;
-  const decisions = useDecisions(isAttemptOpen ? null : (completing(events, number)?.pos ?? null));
+  const { data: decisions } = useDecisions(isAttemptOpen ? null : (completing(events, number)?.pos ?? null));
+  const isComparing = get("compare") !== null;
   const show = (one: number): void => set({ attempt: one === build.attempt ? null : String(one), job: null, find: null });
   const toLog = (): void => log.current?.scrollIntoView({ block: "start" });
+  const choose = (next: number | null): void => set({ job: next === null ? ALL : String(next), find: null });
   const toRead = (next: number): void => {
-    set({ job: String(next), find: null });
+    choose(next);
     toLog();
   };
   const job = useRead(number, shown, build.provider);
   useTitle(build);
   useShortcuts([
-    ...build.attempts.slice(0, 9).map((one) => ({ keys: [String(one.number)], words: `Attempt ${one.number}`, group: "Build", run: () => show(one.number) })),
+    ...build.attempts.slice(0, 9).map(({ number: one }) => ({ keys: [String(one)], words: `Attempt ${one}`, group: "Build", run: () => show(one) })),
     { keys: ["l"], words: "Go to the log", group: "Build", run: toLog },
   ]);
   return (
@@ -78,12 +79,38 @@ function Loaded({ build, whole }: { build: OneBuild; whole: WholeBuild }): React
       <BuildHead build={build} usual={usual} now={now} />
       <div className="build-main">
         {build.attempts.length > 1 && (
-          <AttemptsPanel attempts={build.attempts} jobs={jobs} shown={number} show={show} isComparing={get("compare") !== null} compare={() => set({ compare: get("compare") === null ? "yes" : null })} />
+          <AttemptsPanel
+            attempts={build.attempts}
+            jobs={jobs}
+            shown={number}
+            show={show}
+            isComparing={isComparing}
+            compare={() => set({ compare: isComparing ? null : "yes" })}
+          />
         )}
+        <Older of={whole.jobs} />
         {whole.jobs.data === undefined ? <Panel title="Jobs"><Answered of={whole.jobs}>{() => null}</Answered></Panel> : (
-          <TimelinePanel jobs={shown} isOpen={isAttemptOpen} began={attempt?.started_at ?? null} now={now} read={job} toRead={build.provider === "jenkins" ? null : toRead} />
+          <TimelinePanel
+            jobs={shown}
+            isOpen={isAttemptOpen}
+            began={attempt?.started_at ?? null}
+            now={now}
+            read={job}
+            toRead={build.provider === "jenkins" ? null : toRead}
+          />
         )}
-        {!whole.jobs.isPending && <LogPanel ref={log} build={build} attempt={number} status={attempt?.status ?? build.status} jobs={shown} job={job} choose={(next) => set({ job: next === null ? ALL : String(next), find: null })} isOpen={isAttemptOpen} />}
+        {!whole.jobs.isPending && (
+          <LogPanel
+            ref={log}
+            build={build}
+            attempt={number}
+            status={attempt?.status ?? build.status}
+            jobs={shown}
+            job={job}
+            choose={choose}
+            isOpen={isAttemptOpen}
+          />
+        )}
       </div>
       <aside className="build-side">
         {decisions?.incident_id != null && <IncidentPanel id={decisions.incident_id} build={build.id} />}

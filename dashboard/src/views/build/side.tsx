@@ -1,17 +1,23 @@
 /** What stands beside a build: its incident, who was told, what changed, what happened. */
 import type { ReactElement } from "react";
-import type { BuildEvent, OneBuild, OneIncident } from "~/api/types";
+import type { BuildEvent, Commit, Decisions, OneBuild, OneIncident } from "~/api/types";
 import { useGet } from "~/api/use";
+import { brokenFor } from "~/lib/incident";
 import { count } from "~/lib/numbers";
 import { lookOf } from "~/lib/status";
 import { duration } from "~/lib/time";
+import { useNow } from "~/state/now";
+import { BuildName } from "~/ui/build_name";
+import { CommitPage } from "~/ui/commit_page";
+import { Decided } from "~/ui/decided";
 import { Icon } from "~/ui/icon";
 import { Instant } from "~/ui/instant";
 import { Panel } from "~/ui/panel";
+import { IncidentPill } from "~/ui/pill";
 import { Answered, Blank } from "~/ui/states";
 import { ViewLink } from "~/ui/view_link";
 import { learntLate } from "./trail";
-import type { BuildChanges, Decisions, RouteDecision } from "./types";
+import type { BuildChanges } from "./types";
 
 export function IncidentPanel({ id, build }: { id: number; build: number }): ReactElement {
   const incident = useGet<OneIncident>(`/api/incidents/${id}`, {}, { isFresh: true });
@@ -22,104 +28,85 @@ export function IncidentPanel({ id, build }: { id: number; build: number }): Rea
   );
 }
 
-const INCIDENT = {
-  broken: { tone: "bad", icon: "cross", word: "Broken" },
-  flapping: { tone: "late", icon: "warning", word: "Flapping" },
-  fixed: { tone: "good", icon: "check", word: "Fixed" },
-} as const;
-
 function IncidentFacts({ incident, build }: { incident: OneIncident; build: number }): ReactElement {
-  const look = INCIDENT[incident.status];
+  const now = useNow();
+  const { last_good_build_id: good, fixed_by_build_id: fix } = incident;
   return (
     <dl className="facts">
       <dt>Status</dt>
-      <dd><span className={`pill tone-${look.tone}`}><Icon name={look.icon} />{look.word}</span> <span className="quiet">{incident.status === "fixed" ? "after" : "for"} {duration(incident.duration_seconds)}</span></dd>
+      <dd>
+        <IncidentPill status={incident.status} />{" "}
+        <span className="quiet">{incident.status === "fixed" ? "after" : "for"} {duration(brokenFor(incident, now))}</span>
+      </dd>
       <dt>First bad</dt>
-      <dd><BuildName id={incident.first_bad_build_id} attempt={incident.first_bad_attempt} of={build} /></dd>
+      <dd><BuildName id={incident.first_bad_build_id} build={incident.first_bad} attempt={incident.first_bad_attempt} here={build} /></dd>
       <dt>Last bad</dt>
-      <dd><BuildName id={incident.last_bad_build_id} attempt={incident.last_bad_attempt} of={build} /> <span className="quiet">{count(incident.failures, "failure")}</span></dd>
+      <dd>
+        <BuildName id={incident.last_bad_build_id} build={incident.last_bad} attempt={incident.last_bad_attempt} here={build} />{" "}
+        <span className="quiet">{count(incident.failures, "failure")}</span>
+      </dd>
       <dt>Last good</dt>
-      <dd>{incident.last_good_build_id === null ? <span className="quiet">none that was seen</span> : <BuildName id={incident.last_good_build_id} attempt={incident.last_good_attempt} of={build} />}</dd>
-      {incident.fixed_by_build_id !== null && <><dt>Fixed by</dt><dd><BuildName id={incident.fixed_by_build_id} attempt={incident.fixed_by_attempt} of={build} /></dd></>}
+      <dd>
+        {good === null
+          ? <span className="quiet">none that was seen</span>
+          : <BuildName id={good} build={incident.last_good} attempt={incident.last_good_attempt} here={build} />}
+      </dd>
+      {fix !== null && (
+        <>
+          <dt>Fixed by</dt>
+          <dd><BuildName id={fix} build={incident.fixed_by} attempt={incident.fixed_by_attempt} here={build} /></dd>
+        </>
+      )}
     </dl>
   );
 }
 
-function BuildName({ id, attempt, of }: { id: number; attempt: number | null; of: number }): ReactElement {
-  const also = attempt !== null && attempt > 1 ? `, attempt ${attempt}` : "";
-  return id === of ? <strong>this build{also}</strong> : <ViewLink to={`/builds/${id}`}>build {id}{also}</ViewLink>;
-}
-
-const OUTCOMES: Readonly<Record<RouteDecision["outcome"], { tone: string; icon: "check" | "clock" | "slash"; word: string }>> = {
-  told: { tone: "good", icon: "check", word: "told" },
-  queued: { tone: "busy", icon: "clock", word: "about to be told" },
-  held: { tone: "held", icon: "clock", word: "held back for now" },
-  suppressed: { tone: "none", icon: "slash", word: "not told" },
-  dropped: { tone: "none", icon: "slash", word: "not told any more" },
-  unmatched: { tone: "none", icon: "slash", word: "not concerned" },
-};
-
 export function ToldPanel({ decisions }: { decisions: Decisions }): ReactElement {
-  const fitting = decisions.routes.filter((route) => route.outcome !== "unmatched");
-  const other = decisions.routes.length - fitting.length;
   return (
     <Panel title="Who was told" actions={<ViewLink to="/alerts">Alerts</ViewLink>}>
-      <p className="build-why foreign">{decisions.is_planned ? decisions.decision_reason : "This is being decided just now."}</p>
-      <ul className="build-told">
-        {fitting.map((route) => <Told key={`${route.route} ${route.receiver}`} route={route} />)}
-        {decisions.is_planned && fitting.length === 0 && <li className="quiet">Nobody was told{other > 0 && `: ${count(other, "route was", "routes were")} looked at, and none is meant for it`}.</li>}
-      </ul>
-      {other > 0 && fitting.length > 0 && <p className="quiet build-other">{count(other, "other route")} not concerned.</p>}
+      <Decided decisions={decisions} />
     </Panel>
   );
-}
-
-function Told({ route }: { route: RouteDecision }): ReactElement {
-  const look = OUTCOMES[route.outcome];
-  return (
-    <li>
-      <span className={`build-outcome tone-${look.tone}`}><Icon name={look.icon} /></span>
-      <div>
-        <strong className="foreign">{route.receiver ?? route.route}</strong> {look.word}
-        {route.settled_at !== null && route.outcome === "told" && <> <Instant at={route.settled_at} /></>}
-        {route.due_at !== null && <>, <Instant at={route.due_at} /></>}
-        <p className="quiet">{route.reason !== null && <span className="foreign">{sentence(route.reason)} </span>}Route <span className="foreign">{route.route}</span>.</p>
-      </div>
-    </li>
-  );
-}
-
-function sentence(words: string): string {
-  return `${words.charAt(0).toUpperCase()}${words.slice(1)}${/[.!?]$/.test(words) ? "" : "."}`;
 }
 
 export function ChangesPanel({ build }: { build: OneBuild }): ReactElement {
   const changes = useGet<BuildChanges>(`/api/builds/${build.id}/changes`, {}, { isFresh: true });
   const known = changes.data;
-  const aside = known && known.commits.length > 0 ? count(known.commits.length, "commit") + (known.is_complete ? "" : " at least") : undefined;
+  const base = known?.base_build_id ?? null;
   return (
-    <Panel title="Changes" aside={aside} actions={known?.base_build_id != null && <ViewLink to={`/builds/${known.base_build_id}`}>Last good build</ViewLink>}>
-      <Answered of={changes} rows={3}>{(found) => <ChangeList changes={found} />}</Answered>
+    <Panel title="Changes" aside={known && howMany(known)} actions={base !== null && <ViewLink to={`/builds/${base}`}>Last good build</ViewLink>}>
+      <Answered of={changes} rows={3}>{(found) => <ChangeList changes={found} build={build} />}</Answered>
     </Panel>
   );
 }
 
-function ChangeList({ changes }: { changes: BuildChanges }): ReactElement {
+function howMany({ commits, is_complete: isComplete }: BuildChanges): string | undefined {
+  return commits.length === 0 ? undefined : `${count(commits.length, "commit")}${isComplete ? "" : " at least"}`;
+}
+
+function ChangeList({ changes: { commits, reason }, build }: { changes: BuildChanges; build: OneBuild }): ReactElement {
   return (
     <>
-      {changes.commits.length > 0 && (
-        <ol className="build-commits">
-          {changes.commits.map((commit) => (
-            <li key={commit.sha}>
-              <span className="clip foreign" title={commit.message ?? undefined}>{commit.message?.split("\n", 1)[0] ?? "No message"}</span>
-              <small className="quiet"><code>{commit.sha.slice(0, 7)}</code> · <span className="foreign">{commit.author ?? "unknown"}</span> · <Instant at={commit.committed_at} /></small>
-            </li>
-          ))}
-        </ol>
+      {commits.length > 0 && (
+        <ol className="build-commits">{commits.map((commit) => <Change key={commit.sha} commit={commit} build={build} />)}</ol>
       )}
-      {changes.reason !== null && <p className="quiet build-reason">{changes.commits.length > 0 ? "Some are missing: " : "None are known: "}{changes.reason}.</p>}
-      {changes.commits.length === 0 && changes.reason === null && <p className="quiet build-reason">The same commit as the last good build.</p>}
+      {reason !== null && <p className="quiet build-reason">{commits.length > 0 ? "Some are missing: " : "None are known: "}{reason}.</p>}
+      {commits.length === 0 && reason === null && <p className="quiet build-reason">The same commit as the last good build.</p>}
     </>
+  );
+}
+
+function Change({ commit, build }: { commit: Commit; build: OneBuild }): ReactElement {
+  return (
+    <li>
+      <span className="clip foreign" title={commit.message ?? undefined}>{commit.message?.split("\n", 1)[0] ?? "No message"}</span>
+      <small className="quiet build-commit">
+        <code>{commit.sha.slice(0, 7)}</code>
+        <CommitPage build={build} sha={commit.sha} />
+        <span className="foreign clip">{commit.author ?? "unknown"}</span>
+        <Instant at={commit.committed_at} />
+      </small>
+    </li>
   );
 }
 
@@ -143,7 +130,12 @@ function Happening({ event }: { event: BuildEvent }): ReactElement {
       <div>
         <span>{event.kind === "transition" ? look.word : event.kind.replaceAll("_", " ")}</span>
         {event.attempt !== null && event.attempt > 1 && <span className="quiet"> attempt {event.attempt}</span>}
-        <small className="quiet"> <Instant at={event.at} />{late !== null && `, learnt ${duration(late)} later`}{event.is_backfill && ", from the past"}{event.is_superseded && ", of an attempt that was over"}</small>
+        <small className="quiet">
+          {" "}<Instant at={event.at} />
+          {late !== null && `, learnt ${duration(late)} later`}
+          {event.is_backfill && ", from the past"}
+          {event.is_superseded && ", of an attempt that was over"}
+        </small>
       </div>
     </li>
   );

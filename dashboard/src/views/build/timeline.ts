@@ -47,7 +47,8 @@ export function stagesOf(jobs: readonly Job[], axis: Axis, now: number, began: s
   const stages = [...byStage].map(([name, members]) => ({ name, jobs: inOrder(members, startOf), start: Math.min(...members.map(startOf)) }));
   return inOrder(stages, (stage) => stage.start).map((stage, place, all) => {
     const before = stage.name === null ? [] : all.slice(0, place).flatMap((other) => other.jobs);
-    return { name: stage.name, bars: stage.jobs.map((job) => isTakenOver(job, began) ? { ...EMPTY, job, isTakenOver: true } : barOf(job, before, axis, now)) };
+    const bar = (job: Job): Bar => isTakenOver(job, began) ? { ...EMPTY, job, isTakenOver: true } : barOf(job, before, axis, now);
+    return { name: stage.name, bars: stage.jobs.map(bar) };
   });
 }
 
@@ -72,7 +73,8 @@ function barOf(job: Job, before: readonly Job[], axis: Axis, now: number): Bar {
   const began = start ?? (isWaiting ? now : undefined);
   const end = start === undefined ? undefined : Math.max(start, instant(job.finished_at) ?? now);
   const ready = began === undefined || queued === undefined ? undefined : Math.max(queued, ...before.flatMap((other) => endBefore(other, began)));
-  const share = (at: number | undefined): number | null => (at === undefined ? null : Math.min(1, Math.max(0, (at - axis.from) / (axis.to - axis.from))));
+  const length = axis.to - axis.from;
+  const share = (at: number | undefined): number | null => at === undefined ? null : Math.min(1, Math.max(0, (at - axis.from) / length));
   return {
     job,
     isTakenOver: false,

@@ -29,15 +29,16 @@ const ROW_PX = 30;
 const TICKS = 7;
 
 export function TimelinePanel({ jobs, isOpen, began, now, read, toRead }: Props): ReactElement {
-  if (jobs.length === 0) return <Panel title="Jobs"><Blank icon="list" title="No jobs are known">{isOpen ? "They appear here as the provider tells of them." : "The provider tells of none in this attempt."}</Blank></Panel>;
+  if (jobs.length === 0) return <NoJobs isOpen={isOpen} />;
   const own = jobs.filter((job) => !isTakenOver(job, began));
   const axis = axisOf(own, isOpen, now);
   const stages = stagesOf(jobs, axis, now, began);
   const steps = criticalPath(own, now);
   const critical = new Set(steps.map((step) => step.job.id));
   const rows = rowsOf(stages);
+  const aside = `${count(jobs.length, "job")} in ${duration((axis.to - axis.from) / 1000)}`;
   return (
-    <Panel title="Jobs" aside={`${count(jobs.length, "job")} in ${duration((axis.to - axis.from) / 1000)}`} actions={<Legend hasStages={stages.length > 1} />}>
+    <Panel title="Jobs" aside={aside} actions={<Legend hasStages={stages.length > 1} />}>
       <div className="jobs" style={{ "--rows": rows.length } as CSSProperties}>
         <Ticks axis={axis} />
         <div className="jobs-rows">
@@ -58,6 +59,16 @@ export function TimelinePanel({ jobs, isOpen, began, now, read, toRead }: Props)
   );
 }
 
+function NoJobs({ isOpen }: { isOpen: boolean }): ReactElement {
+  return (
+    <Panel title="Jobs">
+      <Blank icon="list" title="No jobs are known">
+        {isOpen ? "They appear here as the provider tells of them." : "The provider tells of none in this attempt."}
+      </Blank>
+    </Panel>
+  );
+}
+
 /** A stage's heading, then its jobs; no heading where there is one stage only. */
 function rowsOf(stages: readonly Stage[]): (Stage | Bar)[] {
   return stages.length === 1 ? (stages[0]?.bars ?? []) : stages.flatMap((stage) => [stage, ...stage.bars]);
@@ -66,7 +77,9 @@ function rowsOf(stages: readonly Stage[]): (Stage | Bar)[] {
 function Ticks({ axis }: { axis: { from: number; to: number } }): ReactElement {
   return (
     <div className="jobs-axis" aria-hidden="true">
-      {ticksOf(axis, TICKS).map((tick) => <span key={tick.seconds} style={{ insetInlineStart: `${tick.share * 100}%` }}>{tick.seconds === 0 ? "0" : spoken(tick.seconds)}</span>)}
+      {ticksOf(axis, TICKS).map(({ seconds, share }) => (
+        <span key={seconds} style={{ insetInlineStart: `${share * 100}%` }}>{seconds === 0 ? "0" : spoken(seconds)}</span>
+      ))}
     </div>
   );
 }
@@ -77,16 +90,24 @@ function spoken(seconds: number): string {
   return seconds < 172_800 ? `${seconds / 3600} h` : `${seconds / 86_400} d`;
 }
 
-function JobRow({ bar, isCritical, isRead, toRead }: { bar: Bar; isCritical: boolean; isRead: boolean; toRead: Props["toRead"] }): ReactElement {
+interface JobRowProps extends Pick<Props, "toRead"> {
+  bar: Bar;
+  isCritical: boolean;
+  isRead: boolean;
+}
+
+function JobRow({ bar, isCritical, isRead, toRead }: JobRowProps): ReactElement {
   const { job } = bar;
   const look = lookOf(job.status);
-  const runs = bar.runMs !== null;
+  const time = spent(bar, look.word);
   return (
     <li className={`jobs-row tone-${look.tone}`} data-critical={isCritical || undefined} data-read={isRead || undefined}>
       <span className="jobs-name">
         <Icon name={look.icon} words={look.word} spins={job.status === "running"} />
         {toRead === null || job.status === "skipped" ? <span className="clip foreign" title={job.name}>{job.name}</span> : (
-          <button type="button" className="clip foreign" title={job.name} aria-current={isRead || undefined} onClick={() => toRead(job.id)}>{job.name}</button>
+          <button type="button" className="clip foreign" title={job.name} aria-current={isRead || undefined} onClick={() => toRead(job.id)}>
+            {job.name}
+          </button>
         )}
         {isCritical && <span className="visually-hidden">, on the critical path</span>}
       </span>
@@ -96,7 +117,11 @@ function JobRow({ bar, isCritical, isRead, toRead }: { bar: Bar; isCritical: boo
         <Piece kind="wait" from={bar.ready} to={bar.started} />
         <Piece kind="run" from={bar.ended === null ? null : bar.started} to={bar.ended} />
       </span>
-      <Menu className="jobs-time number" label={runs ? spent(bar, look.word) : <span className="quiet">{spent(bar, look.word)}</span>} words={`${spent(bar, look.word)}: details of ${job.name}`}>
+      <Menu
+        className="jobs-time number"
+        label={bar.runMs === null ? <span className="quiet">{time}</span> : time}
+        words={`${time}: details of ${job.name}`}
+      >
         <Details bar={bar} />
       </Menu>
     </li>
@@ -165,11 +190,19 @@ function PathInWords({ steps, isOpen }: { steps: readonly Step[]; isOpen: boolea
       <span className="jobs-key critical" aria-hidden="true" />
       <strong>Critical path{isOpen && " so far"}:</strong>{" "}
       {steps.map((step, place) => (
-        <span key={step.job.id}>{place > 0 && " → "}<span className="foreign">{step.job.name}</span> <span className="quiet">{duration(step.runMs / 1000)}</span></span>
+        <span key={step.job.id}>
+          {place > 0 && " → "}<span className="foreign">{step.job.name}</span> <span className="quiet">{duration(step.runMs / 1000)}</span>
+        </span>
       ))}
-      <span className="quiet">. {sum(steps, "runMs")} of running, {steps.some((step) => step.waitMs > 0) ? `${sum(steps, "waitMs")} of waiting` : "no waiting"}. </span>
+      <span className="quiet">
+        . {sum(steps, "runMs")} of running, {steps.some((step) => step.waitMs > 0) ? `${sum(steps, "waitMs")} of waiting` : "no waiting"}.{" "}
+      </span>
       <Menu className="build-explain" label={<Icon name="info" />} words="How the critical path is found">
-        <p className="build-explained">From the job that ended last, back to whatever ended last before that one began, and so on. Providers do not tell which job needs which, so this goes by instants alone. Make one of these shorter, and the build may end sooner; shortening any other changes nothing.</p>
+        <p className="build-explained">
+          From the job that ended last, back to whatever ended last before that one began, and so on. Providers do not tell which job
+          needs which, so this goes by instants alone. Make one of these shorter, and the build may end sooner; shortening any other
+          changes nothing.
+        </p>
       </Menu>
     </div>
   );

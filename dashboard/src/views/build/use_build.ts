@@ -27,7 +27,8 @@ export function useBuild(id: number): WholeBuild {
         const changed = builds.get(id);
         if (changed === undefined) return;
         client.setQueryData<OneBuild>([path, {}], (known) => known && { ...known, ...changed });
-        void client.invalidateQueries({ predicate: ({ queryKey: [asked] }) => typeof asked === "string" && (asked === path || asked.startsWith(`${path}/`)) });
+        const isOfIt = (asked: unknown): boolean => typeof asked === "string" && (asked === path || asked.startsWith(`${path}/`));
+        void client.invalidateQueries({ predicate: ({ queryKey }) => isOfIt(queryKey[0]) });
       }),
     [client, id, path],
   );

@@ -23,7 +23,7 @@ test("longer than nineteen of twenty stands out", () => {
 });
 
 test("what runs is as long as it has run", () => {
-  const build = { started_at: "2026-11-20T12:00:00Z", finished_at: null, duration_seconds: 0, status: "running" };
+  const build = { started_at: "2026-11-20T12:00:00Z", finished_at: null, duration_seconds: 0, status: "running" } as const;
   expect(secondsSoFar(build, Date.parse("2026-11-20T12:01:30Z"))).toBe(90);
   expect(secondsSoFar({ ...build, duration_seconds: 42, status: "failed" }, 0)).toBe(42);
 });

@@ -1,4 +1,5 @@
 /** A duration against what is usual. */
+import type { Build } from "~/api/types";
 import { duration } from "~/lib/time";
 
 export interface Usual {
@@ -24,7 +25,7 @@ export function againstUsual(seconds: number, usual: Usual): Compared {
 }
 
 /** Seconds from start to finish, or to now while it runs; what the provider shows where it is over. */
-export function secondsSoFar(build: { started_at: string | null; finished_at: string | null; duration_seconds: number | null; status: string }, now: number): number | null {
+export function secondsSoFar(build: Pick<Build, "status" | "started_at" | "duration_seconds">, now: number): number | null {
   if (build.status === "running" && build.started_at !== null) return Math.max(0, (now - Date.parse(build.started_at)) / 1000);
   return build.duration_seconds;
 }

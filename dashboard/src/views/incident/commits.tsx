@@ -4,6 +4,7 @@ import { address } from "~/api/request";
 import type { Commit, OneIncident } from "~/api/types";
 import { BuildsLink } from "~/builds/builds_link";
 import { count } from "~/lib/numbers";
+import { CommitPage } from "~/ui/commit_page";
 import { Instant } from "~/ui/instant";
 
 const FEW = 8;
@@ -15,7 +16,7 @@ export function Commits({ incident }: { incident: OneIncident }): ReactElement {
   return (
     <>
       {commits.length > 0 && <ol className="incident-commits">
-        {shown.map((commit) => <Row key={commit.sha} commit={commit} repository={incident.repository} isBroken={commit.sha === incident.first_bad?.commit_sha} />)}
+        {shown.map((commit) => <Row key={commit.sha} commit={commit} incident={incident} />)}
       </ol>}
       {commits.length > FEW && (
         <button type="button" className="button plain incident-more" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
@@ -33,16 +34,20 @@ export function commitsAside(incident: OneIncident): string | undefined {
   return length === 0 ? undefined : `${count(length, "commit")}${incident.has_all_commits ? "" : " at least"}, newest first`;
 }
 
-function Row({ commit, repository, isBroken }: { commit: Commit; repository: string | null; isBroken: boolean }): ReactElement {
+function Row({ commit, incident }: { commit: Commit; incident: OneIncident }): ReactElement {
+  const { repository, first_bad: firstBad } = incident;
   const message = commit.message?.split("\n", 1)[0] ?? "";
+  const builds = address("/api/builds", { commit_sha: commit.sha, repository: repository === null ? null : [repository] });
+  const built = firstBad ?? incident.last_good;
   return (
     <li>
       <span className="clip foreign" title={commit.message ?? undefined}>{message === "" ? <span className="quiet">No message</span> : message}</span>
       <small className="quiet incident-commit">
-        <BuildsLink link={address("/api/builds", { commit_sha: commit.sha, repository: repository === null ? null : [repository] })} title={`Every build of ${commit.sha}`}><code>{commit.sha.slice(0, 7)}</code></BuildsLink>
+        <BuildsLink link={builds} title={`Every build of ${commit.sha}`}><code>{commit.sha.slice(0, 7)}</code></BuildsLink>
+        {built !== null && <CommitPage build={built} sha={commit.sha} />}
         <span className="foreign clip">{commit.author ?? "unknown"}</span>
         <Instant at={commit.committed_at} />
-        {isBroken && <span className="tag bad">first bad build</span>}
+        {commit.sha === firstBad?.commit_sha && <span className="tag bad">first bad build</span>}
       </small>
     </li>
   );

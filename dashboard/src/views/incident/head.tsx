@@ -3,16 +3,17 @@ import type { ReactElement } from "react";
 import { address } from "~/api/request";
 import type { OneIncident } from "~/api/types";
 import { BuildsLink } from "~/builds/builds_link";
+import { brokenFor } from "~/lib/incident";
 import { whole } from "~/lib/numbers";
-import { providerName } from "~/lib/provider";
+import { whereOf } from "~/lib/provider";
 import { duration } from "~/lib/time";
 import { useNow } from "~/state/now";
 import { Icon } from "~/ui/icon";
 import { Instant } from "~/ui/instant";
 import { Menu } from "~/ui/menu";
+import { IncidentPill } from "~/ui/pill";
 import { ViewLink } from "~/ui/view_link";
-import { IncidentPill, Marks, StaleNote } from "./mark";
-import { brokenFor, placeOf } from "./standing";
+import { Marks, PerhapsOver } from "./mark";
 import { Story } from "./story";
 import { ToProvider } from "./trail";
 
@@ -27,17 +28,24 @@ export function IncidentHead({ incident }: { incident: OneIncident }): ReactElem
       <Where incident={incident} />
       <Story incident={incident} />
       <Marks incident={incident} />
-      <StaleNote incident={incident} />
+      <PerhapsOver incident={incident} />
       <Figures incident={incident} />
     </header>
   );
 }
 
 export function Where({ incident }: { incident: OneIncident }): ReactElement {
+  const where = whereOf(incident);
   return (
     <ul className="incident-where">
-      <li><Icon name="layers" /><span className="foreign clip">{placeOf(incident)}</span><span className="quiet">{providerName(incident.provider)}</span></li>
-      {incident.branch !== null && <li><Icon name="branch" words="Branch" /><BuildsLink link={branchLink(incident, incident.branch)} className="foreign clip" title={incident.branch}>{incident.branch}</BuildsLink>{incident.is_default_branch && <span className="tag">default</span>}</li>}
+      <li><Icon name="layers" words="Where" /><span className="foreign clip" title={where}>{where}</span></li>
+      {incident.branch !== null && (
+        <li>
+          <Icon name="branch" words="Branch" />
+          <BuildsLink link={branchLink(incident, incident.branch)} className="foreign clip" title={incident.branch}>{incident.branch}</BuildsLink>
+          {incident.is_default_branch && <span className="tag">default</span>}
+        </li>
+      )}
     </ul>
   );
 }
@@ -47,7 +55,10 @@ function Figures({ incident }: { incident: OneIncident }): ReactElement {
   const isOpen = incident.fixed_at === null;
   return (
     <dl className="incident-figures">
-      <div><dt>{isOpen ? "Broken for" : "Was broken for"} <About /></dt><dd className={isOpen ? "tone-bad incident-for" : undefined}>{duration(brokenFor(incident, now))}</dd></div>
+      <div>
+        <dt>{isOpen ? "Broken for" : "Was broken for"} <About /></dt>
+        <dd className={isOpen ? "tone-bad incident-for" : undefined}>{duration(brokenFor(incident, now))}</dd>
+      </div>
       <div><dt>Failures in it</dt><dd><BuildsLink link={failuresLink(incident)}>{whole(incident.failures)}</BuildsLink></dd></div>
       <div><dt>First failed</dt><dd><Instant at={incident.opened_at} /></dd></div>
       <div><dt>Last failed</dt><dd><Instant at={incident.last_failed_at} /></dd></div>
@@ -63,7 +74,10 @@ function About(): ReactElement {
         <dt>Broken for</dt>
         <dd>From the end of the first failure to the end of the build that fixed it; while nothing did, until now.</dd>
         <dt>Failures in it</dt>
-        <dd>How often the branch’s newest build failed, from the first on. The list behind it has every failed build since, also those that were not the newest.</dd>
+        <dd>
+          How often the branch’s newest build failed, from the first on. The list behind it has every failed build since, also those that
+          were not the newest.
+        </dd>
       </dl>
     </Menu>
   );

@@ -4,7 +4,7 @@ import { useParams } from "wouter";
 import { Refused } from "~/api/request";
 import type { OneIncident } from "~/api/types";
 import { Panel } from "~/ui/panel";
-import { Blank, Failure, Loading } from "~/ui/states";
+import { Blank, Failure, Loading, Older } from "~/ui/states";
 import { ViewLink } from "~/ui/view_link";
 import { Commits, commitsAside } from "./commits";
 import { IncidentHead } from "./head";
@@ -24,7 +24,7 @@ export default function View(): ReactElement {
 
 function NoIncident(): ReactElement {
   return (
-    <Blank icon="question" title="There is no such incident">
+    <Blank icon="question" title="There is no such incident" isPage>
       It may be older than what is kept. <ViewLink to="/triage">Triage</ViewLink> has what is broken now.
     </Blank>
   );
@@ -32,7 +32,7 @@ function NoIncident(): ReactElement {
 
 function IncidentView({ id }: { id: number }): ReactElement {
   const incident = useIncident(id);
-  if (incident.data !== undefined) return <Loaded incident={incident.data} />;
+  if (incident.data !== undefined) return <><Older of={incident} /><Loaded incident={incident.data} /></>;
   if (incident.isError && incident.error instanceof Refused && incident.error.status === 404) return <NoIncident />;
   if (incident.isError) return <Failure error={incident.error} again={() => void incident.refetch()} />;
   return <Shape />;
@@ -53,7 +53,9 @@ function Loaded({ incident }: { incident: OneIncident }): ReactElement {
       <aside className="incident-side" aria-label="Told and happened">
         <Panel title="Who was told" actions={<ViewLink to="/alerts">Alerts</ViewLink>}>
           <Tellings incident={incident} />
-          {newest !== undefined && <div className="incident-latest"><h3>Why, at the latest step</h3><DecisionsOf pos={newest.pos} /></div>}
+          {newest !== undefined && (
+            <div className="incident-latest"><h3>Why, at the latest step</h3><DecisionsOf pos={newest.pos} /></div>
+          )}
         </Panel>
         <Panel title="What happened"><Trail incident={incident} /></Panel>
       </aside>
@@ -78,7 +80,10 @@ function Shape(): ReactElement {
         <Panel title="Jobs that failed first"><Loading rows={2} /></Panel>
         <Panel title="What came in"><Loading rows={5} /></Panel>
       </div>
-      <aside className="incident-side"><Panel title="Who was told"><Loading rows={3} /></Panel><Panel title="What happened"><Loading rows={5} /></Panel></aside>
+      <aside className="incident-side">
+        <Panel title="Who was told"><Loading rows={3} /></Panel>
+        <Panel title="What happened"><Loading rows={5} /></Panel>
+      </aside>
     </div>
   );
 }

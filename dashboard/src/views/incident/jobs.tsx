@@ -21,7 +21,12 @@ export function FailedJobs({ incident }: { incident: OneIncident }): ReactElemen
       {(jobs) => (
         <>
           {jobs.length === 0
-            ? <p className="quiet incident-reason">No failed job is known: the provider names none for this build. <ViewLink to={`/builds/${incident.first_bad_build_id}`}>Its log</ViewLink> may tell more.</p>
+            ? (
+              <p className="quiet incident-reason">
+                No failed job is known: the provider names none for this build.{" "}
+                <ViewLink to={`/builds/${incident.first_bad_build_id}`}>Its log</ViewLink> may tell more.
+              </p>
+            )
             : <ul className="incident-jobs">{jobs.map((job) => <Row key={job.id} job={job} incident={incident} />)}</ul>}
           {since !== null && <p className="incident-since foreign">{since}</p>}
         </>
@@ -33,10 +38,11 @@ export function FailedJobs({ incident }: { incident: OneIncident }): ReactElemen
 function Row({ job, incident }: { job: Job; incident: OneIncident }): ReactElement {
   const look = lookOf(job.status);
   const name = job.stage === null ? job.name : `${job.stage} / ${job.name}`;
+  const log = { job: String(job.id), attempt: job.attempt > 1 ? String(job.attempt) : null };
   return (
     <li className={`tone-${look.tone}`}>
       <span className="incident-job-mark"><Icon name={look.icon} words={look.word} /></span>
-      <ViewLink to={`/builds/${incident.first_bad_build_id}`} also={{ job: String(job.id), attempt: job.attempt > 1 ? String(job.attempt) : null }} className="foreign clip" title={`The log of ${name}`}>{name}</ViewLink>
+      <ViewLink to={`/builds/${incident.first_bad_build_id}`} also={log} className="foreign clip" title={`The log of ${name}`}>{name}</ViewLink>
       <span className="quiet clip foreign incident-runner">{job.runner === null ? "" : `on ${job.runner}`}</span>
       <span className="number quiet">{duration(job.duration_seconds)}</span>
       <Outside url={job.web_url} words={`Open at ${providerName(incident.provider)}`} />

@@ -1,14 +1,9 @@
-/** How an incident stands, and what is peculiar about it. */
+/** What is peculiar about an incident. */
 import type { ReactElement } from "react";
 import type { Incident, OneIncident } from "~/api/types";
+import { marksOf } from "~/lib/incident";
+import { StaleNote } from "~/shell/stale_note";
 import { Icon } from "~/ui/icon";
-import { Instant } from "~/ui/instant";
-import { marksOf, standingOf } from "./standing";
-
-export function IncidentPill({ status }: { status: Incident["status"] }): ReactElement {
-  const look = standingOf(status);
-  return <span className={`pill tone-${look.tone}`}><Icon name={look.icon} />{look.word}</span>;
-}
 
 export function Marks({ incident }: { incident: Incident }): ReactElement | null {
   const marks = marksOf(incident);
@@ -26,13 +21,6 @@ export function Marks({ incident }: { incident: Incident }): ReactElement | null
 }
 
 /** Why an open incident may be over already without anybody here knowing. */
-export function StaleNote({ incident }: { incident: OneIncident }): ReactElement | null {
-  const [stale] = incident.stale_sources;
-  if (stale === undefined || incident.fixed_at !== null) return null;
-  return (
-    <p className="notice tone-late" role="status">
-      <Icon name="clock" />
-      <span>Nothing was heard of <strong className="foreign">{stale.scope}</strong> since <Instant at={stale.last_contact_at} none="the beginning" />: by now this may have been fixed. <span className="foreign quiet">{stale.reason}</span></span>
-    </p>
-  );
+export function PerhapsOver({ incident }: { incident: OneIncident }): ReactElement | null {
+  return incident.fixed_at === null ? <StaleNote of={incident.stale_sources}>by now this may have been fixed</StaleNote> : null;
 }

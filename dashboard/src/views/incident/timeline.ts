@@ -27,9 +27,12 @@ const AGAIN = "Failed again";
 
 /** In the order in which it happened. */
 export function timelineOf(incident: Pick<OneIncident, "events" | "told">): Entry[] {
-  const told = incident.told.flatMap((telling): Told[] => (telling.told_at === null ? [] : [{ kind: "told", key: `told ${telling.receiver}`, at: telling.told_at, telling }]));
-  const entries: Entry[] = [...incident.events.map(happened), ...told];
+  const entries: Entry[] = [...incident.events.map(happened), ...incident.told.flatMap(told)];
   return entries.sort((one, other) => Date.parse(one.at) - Date.parse(other.at)).reduce<Entry[]>(gather, []);
+}
+
+function told(telling: Telling): Told[] {
+  return telling.told_at === null ? [] : [{ kind: "told", key: `told ${telling.receiver}`, at: telling.told_at, telling }];
 }
 
 function happened(event: IncidentEvent): Happened {

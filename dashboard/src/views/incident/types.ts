@@ -3,5 +3,3 @@ import type { components } from "~/api/schema";
 
 export type IncidentEvent = components["schemas"]["IncidentEvent"];
 export type Telling = components["schemas"]["Telling"];
-export type Decisions = components["schemas"]["Decisions"];
-export type RouteDecision = components["schemas"]["RouteDecision"];

@@ -4,14 +4,17 @@ import type { Query } from "~/api/request";
 import type { Build } from "~/api/types";
 import { BuildTable } from "~/builds/table";
 import { BROKEN, OPEN } from "~/lib/status";
+import { useStale } from "~/shell/use_stale";
 import { useScope } from "~/state/scope";
+import { Export } from "~/ui/export";
 import { Panel } from "~/ui/panel";
+import { Former, Older } from "~/ui/states";
 import { UsualDurations } from "./durations_panel";
 import { Short } from "./lists";
 import { useNames } from "./names";
 import { placeOf, suspects } from "./places";
 import { Reasons } from "./reasons_panel";
-import { useLatest, useNewest, type Newest } from "./use_mine";
+import { useLatest, useNewest, useNews, type Newest } from "./use_mine";
 import { Nobody, Who } from "./who";
 import "./me.css";
 
@@ -29,28 +32,35 @@ export default function View(): ReactElement {
 function Mine({ author, names }: { author: string; names: readonly string[] }): ReactElement {
   const { query, frame } = useScope();
   const asked = useMemo<Query>(() => ({ ...query, author }), [query, author]);
-  const open = useNewest(useMemo(() => ({ ...asked, status: "running,queued,blocked" }), [asked]), names);
-  const recent = useNewest(asked, names);
+  const all = useMemo<Query>(() => ({ ...asked, since: frame.since, until: frame.until }), [asked, frame]);
+  const open = useNewest(useMemo(() => ({ ...asked, status: "running,queued,blocked" }), [asked]));
+  const recent = useNewest(asked);
+  const stale = useStale();
+  useNews(names);
   const running = open.builds?.filter(({ status }) => OPEN.has(status) && status !== "blocked").toSorted(runningFirst);
   const waiting = open.builds?.filter(({ status }) => status === "blocked");
   return (
     <div className="me-columns">
       <div className="stack">
         <Panel title="In progress" aside={counted(running)} isFlush>
-          <Short builds={running} error={open.error} again={open.again} none="Nothing of yours is running or queued." />
+          <Older of={open.standing} />
+          <Former of={open.standing}><Short builds={running} error={open.error} again={open.again} stale={stale} none="Nothing of yours is running or queued." /></Former>
         </Panel>
-        <Reasons mine={recent} />
-        <UsualDurations mine={recent} author={author} />
+        <Former of={recent.standing}>
+          <Reasons mine={recent} />
+          <UsualDurations mine={recent} author={author} />
+        </Former>
       </div>
       <div className="stack">
-        <Broken mine={recent} names={names} />
+        <Broken mine={recent} names={names} stale={stale} />
         <Panel title="Waiting for approval" aside={counted(waiting)} isFlush>
-          <Short builds={waiting} error={open.error} again={open.again} none="Nothing of yours waits for anybody’s word." />
+          <Older of={open.standing} />
+          <Former of={open.standing}><Short builds={waiting} error={open.error} again={open.again} stale={stale} none="Nothing of yours waits for anybody’s word." /></Former>
         </Panel>
       </div>
       <div className="me-all">
-        <Panel title="All my builds" aside={frame.words} isFlush>
-          <BuildTable query={{ ...asked, since: frame.since, until: frame.until }} none="You built nothing in this window of time." />
+        <Panel title="All my builds" aside={frame.words} actions={<Export words="builds" lists={[{ name: "builds", path: "/api/builds", query: all }]} note="All your builds of this window, not only those in sight." />} isFlush>
+          <BuildTable query={all} none="You built nothing in this window of time." />
         </Panel>
       </div>
     </div>
@@ -60,10 +70,11 @@ function Mine({ author, names }: { author: string; names: readonly string[] }): 
 interface BrokenProps {
   mine: Newest;
   names: readonly string[];
+  stale: ReturnType<typeof useStale>;
 }
 
 /** Where my newest build failed and nobody has made it pass since. */
-function Broken({ mine, names }: BrokenProps): ReactElement {
+function Broken({ mine, names, stale }: BrokenProps): ReactElement {
   const places = useMemo(() => suspects(mine.builds ?? []), [mine.builds]);
   const { latest, isAll, ...asked } = useLatest(places);
   const { error, again } = mine.builds === undefined ? mine : asked;
@@ -72,7 +83,8 @@ function Broken({ mine, names }: BrokenProps): ReactElement {
     build.author !== null && !names.includes(build.author) ? <span title="Whose build failed last">by <span className="foreign">{build.author}</span></span> : undefined;
   return (
     <Panel title="My broken branches" aside={counted(broken)} isFlush>
-      <Short builds={broken} error={error} again={again} aside={others} none="Every branch you built lately is green." />
+      <Older of={mine.standing} />
+      <Former of={mine.standing}><Short builds={broken} error={error} again={again} stale={stale} aside={others} none="Every branch you built lately is green." /></Former>
     </Panel>
   );
 }

@@ -14,6 +14,8 @@ import { findings, verdictOf, type Finding } from "./reasons";
 import { useAround, useEvidence, type KnownAround, type Newest } from "./use_mine";
 
 const MOST = 5;
+/** Failed jobs that are named. */
+const FEW = 3;
 
 export function Reasons({ mine }: { mine: Newest }): ReactElement {
   const failed = mine.builds && failures(mine.builds, MOST);
@@ -63,18 +65,58 @@ function keyOf(finding: Finding): string {
 function Words({ build, finding }: { build: Build; finding: Finding }): ReactElement {
   switch (finding.kind) {
     case "flaky":
-      return <>The same commit passed in <ViewLink to={`/builds/${finding.passed.id}`}>{finding.passed.number === null ? "another build" : `#${finding.passed.number}`}</ViewLink>: the change alone does not explain it.</>;
+      return <>The same commit passed in <Passed build={finding.passed} />: the change alone does not explain it.</>;
     case "main":
-      return <><span className="foreign">{finding.incident.branch ?? "The default branch"}</span> fails as well; it began <Instant at={finding.incident.opened_at} />: <ViewLink to={`/incidents/${finding.incident.id}`}>look there first</ViewLink>.</>;
+      return (
+        <>
+          <span className="foreign">{finding.incident.branch ?? "The default branch"}</span> fails as well; it began{" "}
+          <Instant at={finding.incident.opened_at} />: <ToIncident id={finding.incident.id}>look there first</ToIncident>.
+        </>
+      );
     case "before":
-      return <>This branch broke <Instant at={finding.incident.opened_at} />, with <ViewLink to={`/builds/${finding.incident.first_bad_build_id}`}>an earlier build</ViewLink> (<ViewLink to={`/incidents/${finding.incident.id}`}>incident</ViewLink>).</>;
+      return (
+        <>
+          This branch broke <Instant at={finding.incident.opened_at} />, with{" "}
+          <ViewLink to={`/builds/${finding.incident.first_bad_build_id}`}>an earlier build</ViewLink>{" "}
+          (<ToIncident id={finding.incident.id}>incident</ToIncident>).
+        </>
+      );
     case "began":
-      return <>This branch passed before and fails since this build (<ViewLink to={`/incidents/${finding.incident.id}`}>incident</ViewLink>).</>;
+      return <>This branch passed before and fails since this build (<ToIncident id={finding.incident.id}>incident</ToIncident>).</>;
     case "elsewhere":
-      return <><Job name={finding.job} /> failed on {count(finding.branches, "branch", "branches")} within a day: <ViewLink to="/triage">compare in triage</ViewLink>.</>;
+      return (
+        <>
+          <Job name={finding.job} /> failed on {count(finding.branches, "branch", "branches")} within a day:{" "}
+          <ViewLink to="/triage">compare in triage</ViewLink>.
+        </>
+      );
     case "alone":
-      return <>{finding.jobs.length === 0 ? "No failed job is known. " : <>Failed in {finding.jobs.slice(0, 3).map((job) => <Job key={job} name={job} />)}{finding.jobs.length > 3 && ` and ${finding.jobs.length - 3} more`}. </>}The default branch is not broken, the commit did not pass elsewhere{finding.jobs.length > 0 && ", and no other branch fails in it"}. <ViewLink to={`/builds/${build.id}`}>See its log</ViewLink>.</>;
+      return <Alone build={build} jobs={finding.jobs} />;
   }
+}
+
+function Alone({ build, jobs }: { build: Build; jobs: readonly string[] }): ReactElement {
+  return (
+    <>
+      <FailedIn jobs={jobs} />
+      The default branch is not broken, the commit did not pass elsewhere{jobs.length > 0 && ", and no other branch fails in it"}.{" "}
+      <ViewLink to={`/builds/${build.id}`}>See its log</ViewLink>.
+    </>
+  );
+}
+
+function FailedIn({ jobs }: { jobs: readonly string[] }): ReactElement {
+  if (jobs.length === 0) return <>No failed job is known. </>;
+  const more = jobs.length > FEW ? ` and ${jobs.length - FEW} more` : "";
+  return <>Failed in {jobs.slice(0, FEW).map((job) => <Job key={job} name={job} />)}{more}. </>;
+}
+
+function Passed({ build }: { build: Build }): ReactElement {
+  return <ViewLink to={`/builds/${build.id}`}>{build.number === null ? "another build" : `#${build.number}`}</ViewLink>;
+}
+
+function ToIncident({ id, children }: { id: number; children: string }): ReactElement {
+  return <ViewLink to={`/incidents/${id}`}>{children}</ViewLink>;
 }
 
 function Job({ name }: { name: string }): ReactElement {

@@ -1,10 +1,11 @@
 import { QueryClientProvider } from "@tanstack/react-query";
-import { act, renderHook, waitFor } from "@testing-library/react";
+import { act, cleanup, renderHook, waitFor } from "@testing-library/react";
 import type { ReactElement, ReactNode } from "react";
 import { afterEach, expect, test, vi } from "vitest";
 import { newQueryClient } from "~/api/use";
 import { aBuild } from "~/builds/sample";
-import { useAround, useEvidence, useLatest } from "./use_mine";
+import { publish } from "~/live/store";
+import { useAround, useEvidence, useLatest, useNewest, useNews } from "./use_mine";
 
 const PLACE = { pipeline_id: 1, branch: "main" };
 const ANSWERS: Readonly<Record<string, object>> = {
@@ -28,7 +29,11 @@ function asked<Found>(hook: () => Found): { result: { current: Found } } {
   return renderHook(hook, { wrapper: ({ children }: { children: ReactNode }): ReactElement => <QueryClientProvider client={client}>{children}</QueryClientProvider> });
 }
 
-afterEach(() => vi.unstubAllGlobals());
+afterEach(() => {
+  cleanup();
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
 
 test.each(["/api/incidents", "/api/triage"])("what goes on around is not awaited for ever where %s is refused, and is there once it is not", async (path) => {
   const server = serve(path);
@@ -65,4 +70,27 @@ test("the jobs of a build that are refused are why its reasons are missing", asy
   const { result } = asked(() => useEvidence(build, { incidents: new Map(), elsewhere: new Map() }));
 
   await waitFor(() => expect(result.current).toMatchObject({ evidence: undefined, error: { message: "not /api/builds/9/jobs" } }));
+});
+
+const NAMES = ["ada"];
+
+test("what somebody built has each of their lists asked for once more, what others did none", async () => {
+  vi.useFakeTimers();
+  serve();
+  const answers = vi.spyOn(globalThis, "fetch");
+  const happens = (author: string): void => publish({ builds: new Map([[12, aBuild(12, { author })]]), incidents: new Map(), gone: new Set(), isResync: false });
+  asked(() => {
+    useNews(NAMES);
+    return [useNewest({ author: "ada" }), useNewest({ author: "ada", status: "running" })];
+  });
+  await act(() => vi.advanceTimersByTimeAsync(0));
+  expect(answers).toHaveBeenCalledTimes(2);
+
+  happens("grace");
+  await act(() => vi.advanceTimersByTimeAsync(5_000));
+  expect(answers).toHaveBeenCalledTimes(2);
+
+  happens("ada");
+  await act(() => vi.advanceTimersByTimeAsync(5_000));
+  expect(answers).toHaveBeenCalledTimes(4);
 });

@@ -6,6 +6,7 @@ import { useGet } from "~/api/use";
 import type { Build, Builds, Incident, Incidents, Jobs, Triage } from "~/api/types";
 import { Again } from "~/live/again";
 import { onBatch } from "~/live/store";
+import type { Standing } from "~/ui/states";
 import { placeOf, told, type Place } from "./places";
 import { namesOfFailed, type Evidence } from "./reasons";
 import { together, type Together } from "./together";
@@ -19,16 +20,22 @@ export interface Newest {
   builds: readonly Build[] | undefined;
   error: unknown;
   again: () => void;
+  standing: Standing;
 }
 
-/** The newest of somebody's builds: known ones change as they come, the list when something of theirs happens. */
-export function useNewest(query: Query, names: readonly string[]): Newest {
-  const client = useQueryClient();
+/** The newest of somebody's builds. */
+export function useNewest(query: Query): Newest {
   const answer = useQuery({
     queryKey: ["me", "builds", query],
     queryFn: ({ signal }) => get<Builds>("/api/builds", { ...query, limit: NEWEST }, signal),
     placeholderData: keepPreviousData,
   });
+  return { builds: answer.data?.builds, error: answer.error, again: () => void answer.refetch(), standing: answer };
+}
+
+/** Known builds change as they come, the lists of the newest when something of somebody's happens: once for the whole view. */
+export function useNews(names: readonly string[]): void {
+  const client = useQueryClient();
   useEffect(() => {
     const again = new Again(client, ({ queryKey }) => queryKey[0] === "me" && queryKey[1] === "builds");
     const stop = onBatch(({ builds }) => {
@@ -40,7 +47,6 @@ export function useNewest(query: Query, names: readonly string[]): Newest {
       again.stop();
     };
   }, [client, names]);
-  return { builds: answer.data?.builds, error: answer.error, again: () => void answer.refetch() };
 }
 
 interface Latest extends Together {

@@ -5,6 +5,8 @@ import type { Incident } from "~/api/types";
 import { count, whole } from "~/lib/numbers";
 import { providerName } from "~/lib/provider";
 import { duration, exact } from "~/lib/time";
+import { STALE_ROW, StaleMark } from "~/shell/stale_mark";
+import { useStale } from "~/shell/use_stale";
 import { useNow } from "~/state/now";
 import { useParameters } from "~/state/url";
 import { Icon } from "~/ui/icon";
@@ -27,7 +29,7 @@ export function BrokenNow({ query }: { query: Query }): ReactElement {
     </div>
   );
   return (
-    <Panel title="Broken now" aside={open.data && asideOf(open.data)} actions={actions} isFlush className="overview-broken">
+    <Panel title="Broken now" aside={open.isPlaceholderData || open.data === undefined ? undefined : asideOf(open.data)} actions={actions} isFlush className="overview-broken">
       <Answered of={open} rows={6}>{({ incidents }) => (incidents.length === 0 ? <AllGreen isAll={isAll} /> : <List incidents={incidents} />)}</Answered>
     </Panel>
   );
@@ -49,11 +51,12 @@ function AllGreen({ isAll }: { isAll: boolean }): ReactElement {
 }
 
 function List({ incidents }: { incidents: readonly Incident[] }): ReactElement {
+  const stale = useStale();
   const [isOpen, setOpen] = useState(false);
   const shown = isOpen ? incidents : incidents.slice(0, FEW);
   return (
     <>
-      <ol className="overview-incidents">{shown.map((incident) => <Row key={incident.id} incident={incident} />)}</ol>
+      <ol className="overview-incidents">{shown.map((incident) => <Row key={incident.id} incident={incident} stale={stale.get(incident.pipeline_id)} />)}</ol>
       {incidents.length > FEW && (
         <button type="button" className="overview-more" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           {isOpen ? "Only the longest" : `${incidents.length - FEW} more`} <Icon name={isOpen ? "up" : "down"} />
@@ -63,15 +66,16 @@ function List({ incidents }: { incidents: readonly Incident[] }): ReactElement {
   );
 }
 
-function Row({ incident }: { incident: Incident }): ReactElement {
+function Row({ incident, stale }: { incident: Incident; stale: string | undefined }): ReactElement {
   const now = useNow();
   const seconds = Math.max(0, (now - Date.parse(incident.opened_at)) / 1000);
   return (
-    <li className="overview-incident">
+    <li className={stale === undefined ? "overview-incident" : `overview-incident ${STALE_ROW}`}>
       <span className="overview-incident-name">
         <ViewLink to={`/incidents/${incident.id}`} className="foreign clip" title={incident.pipeline_name}>{incident.pipeline_name}</ViewLink>
         {incident.status === "flapping" && <span className="tag late" title={`Broke ${count(incident.flaps + 1, "time")} within an hour`}>flapping</span>}
         {incident.is_flaky && <FlakyMark />}
+        <StaleMark reason={stale} />
         <span className="overview-broken-for" title={`Since ${exact(incident.opened_at)}`}>{duration(Math.round(seconds))}</span>
       </span>
       <span className="overview-incident-where quiet">

@@ -9,7 +9,7 @@ import { Menu } from "~/ui/menu";
 import { StatusPill } from "~/ui/pill";
 import { ViewLink } from "~/ui/view_link";
 import { BuildsLink } from "~/builds/builds_link";
-import { figuresOf, runWords, type Figure, type Turn } from "./figures";
+import { figuresOf, type Figure, type Turn } from "./figures";
 
 export function Cards({ overview }: { overview: Overview }): ReactElement {
   return (
@@ -38,9 +38,13 @@ function FigureCard({ figure }: { figure: Figure }): ReactElement {
         <Menu label={<Icon name="info" />} words={`About: ${figure.label}`} className="button plain square"><About figure={figure} /></Menu>
       </div>
       <BuildsLink link={figure.link} className="overview-value">{figure.value}</BuildsLink>
-      <p className="overview-under">{figure.turn === null ? <span className="quiet">{figure.key === "active" ? "now" : "no period before"}</span> : <TurnMark turn={figure.turn} />}</p>
-      <p className="overview-under quiet clip" title={figure.counted}>{figure.counted}</p>
-      <Sparkline values={figure.run} words={`${figure.label} over the window. ${figure.runWords}`} />
+      <p className="overview-under">{figure.turn === null ? <span className="quiet">{figure.run === null ? "now" : "no period before"}</span> : <TurnMark turn={figure.turn} />}</p>
+      {figure.run === null ? <p className="overview-rest quiet">{figure.counted}</p> : (
+        <>
+          <p className="overview-under quiet clip" title={figure.counted}>{figure.counted}</p>
+          <Sparkline values={figure.run.values} words={`${figure.label} over the window. ${figure.run.words}`} />
+        </>
+      )}
     </li>
   );
 }
@@ -66,8 +70,7 @@ function About({ figure }: { figure: Figure }): ReactElement {
         <dt>Left out</dt>
         <dd>{figure.leftOut.length === 0 ? "nothing" : <ul>{figure.leftOut.map((one) => <li key={one.words}><BuildsLink link={one.link}><b>{whole(one.builds)}</b> {one.words}</BuildsLink></li>)}</ul>}</dd>
         {figure.before !== null && <><dt>Before</dt><dd><BuildsLink link={figure.before.link}>{figure.before.value}</BuildsLink> in the period before, which was as long</dd></>}
-        <dt>Over time</dt>
-        <dd>{figure.runWords}</dd>
+        {figure.run !== null && <><dt>Over time</dt><dd>{figure.run.words}</dd></>}
       </dl>
     </div>
   );
@@ -75,7 +78,7 @@ function About({ figure }: { figure: Figure }): ReactElement {
 
 function LastBuild({ overview }: { overview: Overview }): ReactElement {
   const build = overview.last_build;
-  const run = (overview.series ?? []).map((bucket) => bucket.builds);
+  const message = build?.commit_message?.split("\n", 1)[0];
   return (
     <li className="panel overview-card" data-figure="last">
       <div className="overview-label">
@@ -85,8 +88,6 @@ function LastBuild({ overview }: { overview: Overview }): ReactElement {
             <strong>Last build</strong>
             <p><code>{overview.formula.last_build}</code></p>
             <dl className="facts">
-              <dt>Curve</dt>
-              <dd>how many builds each bucket had. {runWords(run, whole)}</dd>
               <dt>In all</dt>
               <dd><BuildsLink link={overview.links.builds}>{whole(overview.builds)} builds</BuildsLink> in the window</dd>
             </dl>
@@ -96,7 +97,7 @@ function LastBuild({ overview }: { overview: Overview }): ReactElement {
       {build === null ? <span className="overview-value quiet">none yet</span> : <ViewLink to={`/builds/${build.id}`} className="overview-value"><Instant at={build.queued_at} /></ViewLink>}
       <p className="overview-under">{build !== null && <Which status={build.status}>{build.pipeline_name}</Which>}</p>
       <p className="overview-under quiet clip">{build?.branch ?? build?.repository ?? ""}</p>
-      <Sparkline values={run} words={`Builds over the window. ${runWords(run, whole)}`} />
+      {message !== undefined && <p className="overview-message quiet foreign" title={message}>{message}</p>}
     </li>
   );
 }

@@ -28,8 +28,8 @@ export interface Figure {
   leftOut: readonly LeftOut[];
   formula: string;
   link: string | undefined;
-  run: readonly (number | null)[];
-  runWords: string;
+  /** Its course over the window; null of what is now, which has none. */
+  run: { values: readonly (number | null)[]; words: string } | null;
 }
 
 type Kind = "share" | "seconds";
@@ -73,15 +73,13 @@ function figureOf(recipe: Recipe, overview: Overview): Figure {
     leftOut: recipe.source === "duration_seconds" && untimed > 0 ? [{ words: "without a known duration", builds: untimed, link: undefined }, ...leftOut] : leftOut,
     formula: overview.formula[recipe.source] ?? "",
     link: overview.links[recipe.source],
-    run,
-    runWords: runWords(run, (value) => shown(value, recipe.kind)),
+    run: { values: run, words: runWords(run, (value) => shown(value, recipe.kind)) },
   };
 }
 
 function activeOf(overview: Overview): Figure {
   const { active } = overview;
   const states = Object.entries(active.by_status).filter(([, builds]) => builds > 0);
-  const run = (overview.series ?? []).map((bucket) => bucket.exclusions.open);
   return {
     key: "active",
     label: "Active builds",
@@ -92,8 +90,7 @@ function activeOf(overview: Overview): Figure {
     leftOut: active.stale > 0 ? [{ words: "not to be believed to run any more", builds: active.stale, link: overview.links["active.stale"] }] : [],
     formula: overview.formula.active ?? "",
     link: overview.links.active,
-    run,
-    runWords: `When the builds that are open were queued. ${runWords(run, String)}`,
+    run: null,
   };
 }
 

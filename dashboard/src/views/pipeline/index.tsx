@@ -8,10 +8,11 @@ import { buildsQuery } from "~/builds/filter";
 import { BuildFilters } from "~/builds/filters";
 import { BuildTable } from "~/builds/table";
 import { zone } from "~/lib/time";
+import { LACKING, StaleNote } from "~/shell/stale_note";
 import { useScope } from "~/state/scope";
 import { useParameters } from "~/state/url";
 import { Panel } from "~/ui/panel";
-import { Blank, Failure, Loading } from "~/ui/states";
+import { Blank, Failure, Former, Loading, Older } from "~/ui/states";
 import { ViewLink } from "~/ui/view_link";
 import { BUILDS_ID, BuildsPlace, showBuilds } from "~/builds/builds_link";
 import { CardSkeletons, Cards } from "../overview/cards";
@@ -28,7 +29,11 @@ export default function View(): ReactElement {
 }
 
 function NoPipeline(): ReactElement {
-  return <Blank icon="question" title="There is no such pipeline">The <ViewLink to="/pipelines">pipelines</ViewLink> are those there are.</Blank>;
+  return (
+    <Blank icon="question" title="There is no such pipeline" isPage>
+      The <ViewLink to="/pipelines">pipelines</ViewLink> are those there are.
+    </Blank>
+  );
 }
 
 function PipelineView({ id }: { id: number }): ReactElement {
@@ -41,8 +46,10 @@ function PipelineView({ id }: { id: number }): ReactElement {
   return (
     <BuildsPlace value={placeOf(id)}>
       <div className="overview pipeline">
+        <Older of={pipeline} />
         {pipeline.data !== undefined && <PipelineHead pipeline={pipeline.data} />}
-        {pipeline.data === undefined && (pipeline.isError ? <Failure error={pipeline.error} again={() => void pipeline.refetch()} /> : <div className="panel pipeline-head"><Loading rows={3} words="Loading the pipeline" /></div>)}
+        {pipeline.data === undefined && pipeline.isError && <Failure error={pipeline.error} again={() => void pipeline.refetch()} />}
+        {pipeline.isPending && <div className="panel pipeline-head"><Loading rows={3} words="Loading the pipeline" /></div>}
         <Figures id={id} name={name ?? ""} />
         <Builds id={id} />
       </div>
@@ -52,19 +59,26 @@ function PipelineView({ id }: { id: number }): ReactElement {
 
 function Figures({ id, name }: { id: number; name: string }): ReactElement {
   const { query, frame } = useScope();
-  const answer = useGet<PipelineFigures>(`/api/metrics/pipeline/${id}`, { branch: query.branch, since: frame.since, until: frame.until, bucket: frame.bucket, timezone: zone() });
+  const { since, until, bucket } = frame;
+  const answer = useGet<PipelineFigures>(`/api/metrics/pipeline/${id}`, { branch: query.branch, since, until, bucket, timezone: zone() });
   const { data: figures } = answer;
   if (figures === undefined && answer.isError) return <Failure error={answer.error} again={() => void answer.refetch()} />;
   return (
     <>
-      {figures ? <Cards overview={figures} /> : <CardSkeletons />}
-      <div className="pipeline-charts">
-        {figures ? <Outcomes overview={figures} /> : <ChartSkeleton title="Outcomes" />}
-        {figures ? <Durations overview={figures} /> : <ChartSkeleton title="Durations" />}
-      </div>
+      <Older of={answer} />
+      {figures && <StaleNote of={figures.stale_sources} source={figures.pipeline.source_id}>{LACKING}</StaleNote>}
+      <Former of={answer}>
+        {figures ? <Cards overview={figures} /> : <CardSkeletons />}
+        <div className="pipeline-charts">
+          {figures ? <Outcomes overview={figures} /> : <ChartSkeleton title="Outcomes" />}
+          {figures ? <Durations overview={figures} /> : <ChartSkeleton title="Durations" />}
+        </div>
+      </Former>
       <div className="pipeline-middle">
-        {figures ? <Trust figures={figures} /> : <Panel title="How far to trust it"><Loading rows={8} /></Panel>}
-        {figures ? <Percentiles figures={figures} /> : <Panel title="How long it takes"><Loading rows={6} /></Panel>}
+        <Former of={answer}>
+          {figures ? <Trust figures={figures} /> : <Panel title="How far to trust it"><Loading rows={8} /></Panel>}
+          {figures ? <Percentiles figures={figures} /> : <Panel title="How long it takes"><Loading rows={6} /></Panel>}
+        </Former>
         <Elsewhere id={id} name={name} />
       </div>
     </>

@@ -14,8 +14,13 @@ import { QUANTILES, statementsOf, type Statement } from "./statements";
 export function Percentiles({ figures }: { figures: PipelineFigures }): ReactElement {
   const { duration_seconds: took, queued_seconds: waited, links, formula } = figures;
   const longest = Math.max(took.p99 ?? 0, waited.p99 ?? 0);
+  const about = (
+    <Menu label={<Icon name="info" />} words="About: how long it takes" className="button plain square">
+      <div className="pipeline-about"><p>{formula.duration_seconds}</p><p>{formula.queued_seconds}</p></div>
+    </Menu>
+  );
   return (
-    <Panel title="How long it takes" actions={<Menu label={<Icon name="info" />} words="About: how long it takes" className="button plain square"><div className="pipeline-about"><p>{formula.duration_seconds}</p><p>{formula.queued_seconds}</p></div></Menu>} className="pipeline-times">
+    <Panel title="How long it takes" actions={about} className="pipeline-times">
       <table className="pipeline-quantiles">
         <caption className="visually-hidden">Percentiles of duration and of waiting for a runner</caption>
         <thead><tr><th scope="col">At most, for</th><th scope="col">Duration</th><th scope="col">Waiting</th></tr></thead>
@@ -27,7 +32,11 @@ export function Percentiles({ figures }: { figures: PipelineFigures }): ReactEle
               <td><Length seconds={waited[key]} longest={longest} /></td>
             </tr>
           ))}
-          <tr><th scope="row">Average</th><td><Length seconds={took.average} longest={longest} /></td><td><Length seconds={waited.average} longest={longest} /></td></tr>
+          <tr>
+            <th scope="row">Average</th>
+            <td><Length seconds={took.average} longest={longest} /></td>
+            <td><Length seconds={waited.average} longest={longest} /></td>
+          </tr>
         </tbody>
       </table>
       <p className="pipeline-links quiet">
@@ -52,17 +61,20 @@ export function Trust({ figures }: { figures: PipelineFigures }): ReactElement {
 }
 
 function Said({ statement }: { statement: Statement }): ReactElement {
+  const To = statement.key === "recovery" ? IncidentsLink : BuildsLink;
   return (
     <li className={`pipeline-said tone-${statement.tone}`} data-statement={statement.key}>
       <div className="row">
         <Icon name={statement.icon} />
         <h3>{statement.title}</h3>
-        <Menu label={<Icon name="info" />} words={`About: ${statement.title}`} className="button plain square"><p className="pipeline-about">{statement.formula}</p></Menu>
+        <Menu label={<Icon name="info" />} words={`About: ${statement.title}`} className="button plain square">
+          <p className="pipeline-about">{statement.formula}</p>
+        </Menu>
         <b className="push">{statement.value}</b>
       </div>
       <p className="foreign">{statement.words}</p>
       <p className="pipeline-links">
-        {statement.links.map(({ words, link }) => (statement.key === "recovery" ? <IncidentsLink key={words} link={link}>{words}</IncidentsLink> : <BuildsLink key={words} link={link}>{words}</BuildsLink>))}
+        {statement.links.map(({ words, link }) => <To key={words} link={link}>{words}</To>)}
       </p>
     </li>
   );
@@ -80,7 +92,9 @@ export function Elsewhere({ id, name }: { id: number; name: string }): ReactElem
       <div className="pipeline-badges">
         <div className="row wrap">
           <div className="segments" role="group" aria-label="What the badge tells">
-            {BADGES.map(([key, word]) => <button key={key} type="button" aria-pressed={key === kind} onClick={() => choose(key)}>{word}</button>)}
+            {BADGES.map(([key, word]) => (
+              <button key={key} type="button" aria-pressed={key === kind} onClick={() => choose(key)}>{word}</button>
+            ))}
           </div>
           <img src={badge} alt={`The badge of ${name}`} height="20" />
         </div>

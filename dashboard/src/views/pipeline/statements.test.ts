@@ -45,8 +45,8 @@ test("slower is said only where it is certain, with how likely chance is", () =>
   expect(said("slower").value).toBe("–");
 });
 
-test("what is still open is said, with a link", () => {
+test("what is open at its end is said, with a link", () => {
   const open = said("recovery", { recovery: { fixed: 0, average: null, p50: null, red_seconds: 3600, open: 1 }, links: { "recovery.open": "/api/incidents?status=open" } });
-  expect(open.words).toBe("Nothing was fixed in the window. The default branch was red for 1 h 00 m. 1 incident still open.");
+  expect(open.words).toBe("Nothing was fixed in the window. The default branch was red for 1 h 00 m. 1 incident open at its end.");
   expect(open.links.map((link) => link.words)).toEqual(["Open incidents"]);
 });

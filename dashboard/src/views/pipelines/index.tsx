@@ -2,10 +2,12 @@
 import { useDeferredValue, useMemo, type ReactElement } from "react";
 import { count, whole } from "~/lib/numbers";
 import { useShortcuts } from "~/state/keys";
+import { useScope } from "~/state/scope";
 import { useParameters } from "~/state/url";
+import { Export } from "~/ui/export";
 import { Icon } from "~/ui/icon";
 import { Panel } from "~/ui/panel";
-import { Blank, Failure } from "~/ui/states";
+import { Blank, Failure, Former, Older } from "~/ui/states";
 import { About } from "./about";
 import { KINDS, isNamed, isOfKind, orderOf, sorted, type Kind, type Row } from "./rows";
 import { PipelineSkeleton, PipelineTable } from "./table";
@@ -27,15 +29,29 @@ export default function View(): ReactElement {
     <div className="pipelines">
       <h1 className="visually-hidden">Pipelines</h1>
       {known.notes.map((note) => <p key={note} className="notice tone-late" role="status"><Icon name="info" /><span className="foreign">{note}</span></p>)}
-      <Panel title="Pipelines" aside={rows === undefined ? undefined : `${count(rows.length, "pipeline")}${known.isCut ? " and more" : ""} · figures of the ${known.window}`} actions={<About formulas={known.formulas} />} isFlush>
+      <Panel title="Pipelines" aside={rows === undefined ? undefined : `${count(rows.length, "pipeline")}${known.isCut ? " and more" : ""} · figures of the ${known.window}`} actions={<><About formulas={known.formulas} /><Files window={known.window} /></>} isFlush>
         <Controls rows={rows === undefined ? null : named} kind={kind} />
         {rows === undefined && known.error !== null && <Failure error={known.error} again={known.again} />}
         {rows === undefined && known.error === null && <PipelineSkeleton />}
-        {rows !== undefined && shown.length === 0 && <Nothing hasAny={rows.length > 0} kind={kind} name={name} />}
-        {shown.length > 0 && <PipelineTable rows={shown} order={order} isGrouped={get("group") !== null} />}
+        <Older of={known.standing} />
+        <Former of={known.standing}>
+          {rows !== undefined && shown.length === 0 && <Nothing hasAny={rows.length > 0} kind={kind} name={name} />}
+          {shown.length > 0 && <PipelineTable rows={shown} order={order} isGrouped={get("group") !== null} />}
+        </Former>
       </Panel>
     </div>
   );
+}
+
+/** What the rows are put together from. */
+function Files({ window }: { window: string }): ReactElement {
+  const { query, frame } = useScope();
+  const { branch: _, ...where } = query;
+  const lists = [
+    { name: "pipelines", words: "Pipelines", path: "/api/pipelines", query: where },
+    { name: "figures", words: "Figures", path: "/api/metrics", query: { ...query, since: frame.since, until: frame.until, by: "pipeline" } },
+  ];
+  return <Export words="pipelines" lists={lists} note={`Every pipeline of this scope with its last build; the figures of the ${window} by pipeline.`} />;
 }
 
 function Controls({ rows, kind }: { rows: readonly Row[] | null; kind: Kind }): ReactElement {

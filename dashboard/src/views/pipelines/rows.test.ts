@@ -55,6 +55,6 @@ test("repositories of the same name at two providers are two groups", () => {
 });
 
 test("a pipeline of a stale source is not believed to be fresh", () => {
-  const rows = rowsOf({ pipelines: [aPipeline(1), aPipeline(2, { source_id: null })], groups: undefined, flaky: undefined, slowdowns: undefined, staleSources: new Map([[1, "no contact"]]) });
-  expect(rows.map((row) => row.staleReason)).toEqual(["no contact", null]);
+  const rows = rowsOf({ pipelines: [aPipeline(1), aPipeline(2)], groups: undefined, flaky: undefined, slowdowns: undefined, stale: new Map([[1, "no contact"]]) });
+  expect(rows.map((row) => row.staleReason)).toEqual(["no contact", undefined]);
 });

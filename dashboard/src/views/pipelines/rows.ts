@@ -2,6 +2,7 @@
 import type { Pipeline } from "~/api/types";
 import { stripBars, type StripBar } from "~/charts/strip_bars";
 import { grouped } from "~/lib/group";
+import type { Reasons } from "~/shell/stale";
 import type { Flaky, Groups, Slowdowns } from "./types";
 
 export type Figures = Groups["groups"][number];
@@ -17,7 +18,7 @@ export interface Row {
   flaky: Flakiness | undefined;
   slower: SlowPipeline | undefined;
   /** Why its builds may be older than they look. */
-  staleReason: string | null;
+  staleReason: string | undefined;
 }
 
 export interface Known {
@@ -25,10 +26,11 @@ export interface Known {
   groups: Groups | undefined;
   flaky: Flaky | undefined;
   slowdowns: Slowdowns | undefined;
-  staleSources: ReadonlyMap<number, string>;
+  /** By pipeline. */
+  stale: Reasons;
 }
 
-export function rowsOf({ pipelines, groups, flaky, slowdowns, staleSources }: Known): Row[] {
+export function rowsOf({ pipelines, groups, flaky, slowdowns, stale }: Known): Row[] {
   const figures = new Map(groups?.groups.map((one) => [one.pipeline_id, one]));
   const flakes = new Map(flaky?.pipelines.map((one) => [one.pipeline_id, one]));
   const slow = new Map(slowdowns?.pipelines.filter((one) => one.is_slower).map((one) => [one.pipeline_id, one]));
@@ -39,7 +41,7 @@ export function rowsOf({ pipelines, groups, flaky, slowdowns, staleSources }: Kn
     figures: figures.get(pipeline.id),
     flaky: flakes.get(pipeline.id),
     slower: slow.get(pipeline.id),
-    staleReason: pipeline.source_id === null ? null : (staleSources.get(pipeline.source_id) ?? null),
+    staleReason: stale.get(pipeline.id),
   }));
 }
 

@@ -1,5 +1,6 @@
 /** A row for tests. */
 import type { Pipeline } from "~/api/types";
+import { NO_REASONS } from "~/shell/stale";
 import { rowsOf, type Row } from "./rows";
 
 export function aPipeline(id: number, changes: Partial<Pipeline> = {}): Pipeline {
@@ -14,7 +15,7 @@ export function aPipeline(id: number, changes: Partial<Pipeline> = {}): Pipeline
 export const BROKEN: Partial<Pipeline> = { health: { verdict: "failed", is_broken: true, recent_builds: 20, succeeded: 19, failed: 1, timed_out: 0, success_rate: 0.95 } };
 
 export function aRow(id: number, changes: Partial<Row> = {}, pipeline: Partial<Pipeline> = {}): Row {
-  const [row] = rowsOf({ pipelines: [aPipeline(id, pipeline)], groups: undefined, flaky: undefined, slowdowns: undefined, staleSources: new Map() });
+  const [row] = rowsOf({ pipelines: [aPipeline(id, pipeline)], groups: undefined, flaky: undefined, slowdowns: undefined, stale: NO_REASONS });
   if (row === undefined) throw new Error("a pipeline makes a row");
   return { ...row, ...changes };
 }

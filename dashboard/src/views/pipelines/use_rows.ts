@@ -3,7 +3,10 @@ import { useMemo } from "react";
 import { PAGE, useAll } from "~/api/use_pages";
 import type { Pipelines } from "~/api/types";
 import { useGet } from "~/api/use";
+import { stalePipelines } from "~/shell/stale";
+import { useStaleSources } from "~/shell/use_stale";
 import { useScope } from "~/state/scope";
+import { standingOf, type Standing } from "~/ui/states";
 import { rowsOf, type Row } from "./rows";
 import type { Flaky, Groups, Slowdowns } from "./types";
 
@@ -12,6 +15,8 @@ export interface Known {
   rows: readonly Row[] | undefined;
   error: unknown;
   again: () => void;
+  /** Of everything in the rows together. */
+  standing: Standing;
   /** There are more pipelines than are shown. */
   isCut: boolean;
   /** Why figures are missing, in words. */
@@ -29,16 +34,18 @@ export function useRows(): Known {
   const groups = useGet<Groups>("/api/metrics", { ...during, by: "pipeline" });
   const flaky = useGet<Flaky>("/api/metrics/flaky", during);
   const slowdowns = useGet<Slowdowns>("/api/metrics/slowdowns", during);
+  const staleSources = useStaleSources();
   const rows = useMemo(() => {
     if (pipelines.data === undefined) return undefined;
-    const { pages } = pipelines.data;
-    const staleSources = new Map(pages.flatMap((page) => page.stale_sources.map((source) => [source.id, source.reason] as const)));
-    return rowsOf({ pipelines: pages.flatMap((page) => page.pipelines), groups: groups.data, flaky: flaky.data, slowdowns: slowdowns.data, staleSources });
-  }, [pipelines.data, groups.data, flaky.data, slowdowns.data]);
+    const found = pipelines.data.pages.flatMap((page) => page.pipelines);
+    const stale = stalePipelines(found, staleSources);
+    return rowsOf({ pipelines: found, groups: groups.data, flaky: flaky.data, slowdowns: slowdowns.data, stale });
+  }, [pipelines.data, groups.data, flaky.data, slowdowns.data, staleSources]);
   return {
     rows,
     error: pipelines.data === undefined ? pipelines.error : null,
     again: () => void pipelines.refetch(),
+    standing: standingOf([pipelines, groups, flaky, slowdowns]),
     isCut: pipelines.data?.isCut ?? false,
     notes: notesOf(groups.data, flaky.data, slowdowns.data, [groups.error, flaky.error, slowdowns.error]),
     formulas: { ...groups.data?.formula, flaky: flaky.data?.formula ?? "", slowdown: slowdowns.data?.formula ?? "" },

@@ -6,9 +6,10 @@ import { count } from "~/lib/numbers";
 import { useShortcuts } from "~/state/keys";
 import { useScope } from "~/state/scope";
 import { useParameters } from "~/state/url";
+import { Export } from "~/ui/export";
 import { Icon } from "~/ui/icon";
 import { Panel } from "~/ui/panel";
-import { Blank, Failure, Loading } from "~/ui/states";
+import { Blank, Failure, Former, Loading, Older } from "~/ui/states";
 import { CollectErrors } from "./errors";
 import { InstallationPanel } from "./installation";
 import { ReconciliationPanel } from "./reconciliation";
@@ -38,6 +39,7 @@ export default function View(): ReactElement {
           <button type="button" className="button" disabled={poll.busy !== null || sources?.length === 0} onClick={() => poll.ask(null)}>
             <Icon name="refresh" spins={poll.busy === "all"} /> Poll all now
           </button>
+          <Export words="sources" lists={[{ name: "sources", path: "/api/sources", query: where }]} note="Every source of this scope, whatever the names are filtered by." />
         </div>
       </header>
       {poll.said !== null && <p className={`notice tone-${poll.said.isError ? "late" : "good"}`} role="status"><Icon name={poll.said.isError ? "clock" : "check"} /><span className="foreign">{poll.said.words}</span></p>}
@@ -46,7 +48,10 @@ export default function View(): ReactElement {
       {sources === undefined && !answer.isError && <Panel title="Sources"><Loading rows={6} /></Panel>}
       {sources?.length === 0 && <div className="panel"><Blank icon="plug" title="Nothing is watched yet">Add a repository, a project or a Jenkins with <code>observatory source add</code>, or under <code>[[providers]]</code> in the configuration.</Blank></div>}
       {sources !== undefined && sources.length > 0 && shown?.length === 0 && <div className="panel"><Blank icon="check" title="No source like that" /></div>}
-      {shown !== undefined && installationsOf(shown).map((installation) => <InstallationPanel key={`${installation.provider} ${installation.instance}`} installation={installation} poll={poll} />)}
+      <Older of={answer} />
+      <Former of={answer}>
+        {shown !== undefined && installationsOf(shown).map((installation) => <InstallationPanel key={`${installation.provider} ${installation.instance}`} installation={installation} poll={poll} />)}
+      </Former>
       <ReconciliationPanel where={{ provider: query.provider, instance: query.instance }} frame={frame} />
       <CollectErrors where={where} since={frame.since} window={frame.words} />
       {poll.sheet}

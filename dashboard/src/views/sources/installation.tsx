@@ -23,7 +23,11 @@ export function InstallationPanel({ installation, poll }: { installation: Instal
     <Panel
       title={instance === provider ? name : <>{name} <span className="quiet foreign">{instance}</span></>}
       aside={count(sources.length, "source")}
-      actions={<div className="sources-budgets">{installation.budgets.map((budget) => <BudgetGauge key={`${budget.request_limit} ${budget.reset_at}`} budget={budget} />)}</div>}
+      actions={
+        <div className="sources-budgets">
+          {installation.budgets.map((budget) => <BudgetGauge key={`${budget.request_limit} ${budget.reset_at}`} budget={budget} />)}
+        </div>
+      }
       isFlush
     >
       <div className="scrolls">
@@ -31,17 +35,36 @@ export function InstallationPanel({ installation, poll }: { installation: Instal
           <caption className="visually-hidden">Sources of {name} {instance}</caption>
           <thead>
             <tr>
-              <th scope="col">State</th><th scope="col">Source</th><th scope="col">Last contact</th><th scope="col">Next poll</th>
+              <th scope="col">State</th>
+              <th scope="col">Source</th>
+              <th scope="col">Last contact</th>
+              <th scope="col">Next poll</th>
               <th scope="col" className="number">Interval</th>
-              <th scope="col" className="number"><span className="row tight sources-end">Lag<Menu label={<Icon name="info" />} words="About: lag" className="button plain square sources-info"><p className="sources-about">The median of the time from a build’s finish at its provider to our record of it, over the last day.</p></Menu></span></th>
+              <th scope="col" className="number"><span className="row tight sources-end">Lag<AboutLag /></span></th>
               <th scope="col"><span className="visually-hidden">Poll now</span></th>
             </tr>
           </thead>
           <tbody>{sources.slice(0, most).map((source) => <Row key={source.id} source={source} poll={poll} />)}</tbody>
         </table>
       </div>
-      {sources.length > most && <p className="sources-more"><button type="button" className="button" onClick={() => setMost(most + STEP)}>Show {Math.min(STEP, sources.length - most)} more of {sources.length}</button></p>}
+      {sources.length > most && (
+        <p className="sources-more">
+          <button type="button" className="button" onClick={() => setMost(most + STEP)}>
+            Show {Math.min(STEP, sources.length - most)} more of {sources.length}
+          </button>
+        </p>
+      )}
     </Panel>
+  );
+}
+
+function AboutLag(): ReactElement {
+  return (
+    <Menu label={<Icon name="info" />} words="About: lag" className="button plain square sources-info">
+      <p className="sources-about">
+        The median of the time from a build’s finish at its provider to our record of it, over the last day.
+      </p>
+    </Menu>
   );
 }
 
@@ -51,12 +74,30 @@ function BudgetGauge({ budget }: { budget: Budget }): ReactElement {
   const until = budget.blocked_until !== null && Date.parse(budget.blocked_until) > now ? budget.blocked_until : null;
   return (
     <span className={`sources-budget tone-${look.tone}`}>
-      {look.share !== null && <span className="sources-gauge" role="meter" aria-label="Requests left" aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(look.share * 100)}><i style={{ inlineSize: `${look.share * 100}%` }} /></span>}
+      {look.share !== null && <Gauge share={look.share} />}
       <span>
         {look.tone !== "good" && look.tone !== "none" && <Icon name="warning" />} {look.words}
         {until !== null && <>, until <Instant at={until} /></>}
-        {until === null && budget.reset_at !== null && Date.parse(budget.reset_at) > now && <span className="quiet">, full again <Instant at={budget.reset_at} /></span>}
+        {until === null && budget.reset_at !== null && Date.parse(budget.reset_at) > now && (
+          <span className="quiet">, full again <Instant at={budget.reset_at} /></span>
+        )}
       </span>
+    </span>
+  );
+}
+
+function Gauge({ share }: { share: number }): ReactElement {
+  const percent = share * 100;
+  return (
+    <span
+      className="sources-gauge"
+      role="meter"
+      aria-label="Requests left"
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={Math.round(percent)}
+    >
+      <i style={{ inlineSize: `${percent}%` }} />
     </span>
   );
 }
@@ -67,20 +108,46 @@ function Row({ source, poll }: { source: Source; poll: Poll }): ReactElement {
   const notes = notesOf(source);
   return (
     <tr data-source={source.id} className={standing.rank === 5 ? "sources-off" : undefined}>
-      <td className="sources-state"><span className={`pill tone-${standing.tone}`}><Icon name={standing.icon} spins={standing.icon === "ring"} /> {standing.word}</span></td>
+      <td className="sources-state">
+        <span className={`pill tone-${standing.tone}`}><Icon name={standing.icon} spins={standing.icon === "ring"} /> {standing.word}</span>
+      </td>
       <th scope="row" className="sources-name">
         <span className="foreign" title={source.scope}>{source.scope === "/" ? "everything" : source.scope}</span>
-        {source.origin !== "config" && <span className="tag" title={source.pattern === null ? undefined : `Found by ${source.pattern}`}>{source.pattern === null ? source.origin : "by pattern"}</span>}
+        {source.origin !== "config" && (
+          <span className="tag" title={source.pattern === null ? undefined : `Found by ${source.pattern}`}>
+            {source.pattern === null ? source.origin : "by pattern"}
+          </span>
+        )}
         {source.project !== "default" && <span className="tag foreign">{source.project}</span>}
-        <small className="sources-brief quiet">heard <Instant at={source.last_contact_at} none="never" />{source.interval_seconds !== null && `, every ${duration(source.interval_seconds)}`}{source.lag_seconds !== null && `, lag ${duration(source.lag_seconds)}`}</small>
-        {notes.length > 0 && <ul className="sources-notes">{notes.map((note) => <li key={note.key} className={`tone-${note.tone} foreign`}>{note.words}{note.at != null && <> (<Instant at={note.at} />)</>}</li>)}</ul>}
+        <small className="sources-brief quiet">
+          heard <Instant at={source.last_contact_at} none="never" />
+          {source.interval_seconds !== null && `, every ${duration(source.interval_seconds)}`}
+          {source.lag_seconds !== null && `, lag ${duration(source.lag_seconds)}`}
+        </small>
+        {notes.length > 0 && (
+          <ul className="sources-notes">
+            {notes.map(({ key, tone, words, at }) => (
+              <li key={key} className={`tone-${tone} foreign`}>{words}{at != null && <> (<Instant at={at} />)</>}</li>
+            ))}
+          </ul>
+        )}
       </th>
       <td><Instant at={source.last_contact_at} none="never" /></td>
       <td><NextPoll source={source} isPolled={isPolled} /></td>
       <td className="number" title={source.interval_reason ?? undefined}>{source.interval_seconds === null ? "–" : duration(source.interval_seconds)}</td>
       <td className="number">{duration(source.lag_seconds)}</td>
       <td className="sources-poll">
-        {isPolled && <button type="button" className="button plain" disabled={poll.busy !== null} onClick={() => poll.ask(source.id)} aria-label={`Poll now: ${source.scope}`}><Icon name="refresh" spins={poll.busy === source.id} /> Poll now</button>}
+        {isPolled && (
+          <button
+            type="button"
+            className="button plain"
+            disabled={poll.busy !== null}
+            onClick={() => poll.ask(source.id)}
+            aria-label={`Poll now: ${source.scope}`}
+          >
+            <Icon name="refresh" spins={poll.busy === source.id} /> Poll now
+          </button>
+        )}
       </td>
     </tr>
   );

@@ -51,11 +51,11 @@ function Row({ one }: { one: Reconciled }): ReactElement {
   return (
     <tr>
       <th scope="row">{name}{instance.instance !== instance.provider && <> <span className="quiet foreign">{instance.instance}</span></>}</th>
-      <td><Webhooks one={one} /></td>
+      <td data-word="Webhooks"><Webhooks one={one} /></td>
       <td><Told one={one} /></td>
-      <td className="number">{one.missed === null ? <span className="quiet">–</span> : one.missed === 0 ? "none" : <span className="tag late"><Icon name="warning" /> {whole(one.missed)}</span>}</td>
-      <td className="number">{shown(one.lag.webhook)}</td>
-      <td className="number">{shown(one.lag.poll)}</td>
+      <td className="number" data-word="Missed">{one.missed === null ? <span className="quiet">–</span> : one.missed === 0 ? "none" : <span className="tag late"><Icon name="warning" /> {whole(one.missed)}</span>}</td>
+      <td className="number" data-word="Webhook lag">{shown(one.lag.webhook)}</td>
+      <td className="number" data-word="Poll lag">{shown(one.lag.poll)}</td>
     </tr>
   );
 }

@@ -4,6 +4,9 @@ import { address, type Query } from "~/api/request";
 import type { GridRow, Triage } from "~/api/types";
 import { BuildsLink } from "~/builds/builds_link";
 import { count, percent, whole } from "~/lib/numbers";
+import type { Reasons } from "~/shell/stale";
+import { STALE_ROW, StaleMark } from "~/shell/stale_mark";
+import { useStale } from "~/shell/use_stale";
 import { Icon } from "~/ui/icon";
 import { Menu } from "~/ui/menu";
 import { Panel } from "~/ui/panel";
@@ -15,6 +18,7 @@ const FEW = 10;
 
 export function Common({ triage, query }: { triage: Triage; query: Query }): ReactElement {
   const said = standouts(triage.grid).slice(0, MOST_SAID);
+  const stale = useStale();
   return (
     <>
       <Panel title="What stands out" aside="more than chance makes likely">
@@ -23,7 +27,7 @@ export function Common({ triage, query }: { triage: Triage; query: Query }): Rea
           : <ul className="triage-said">{said.map((one) => <Said key={`${one.side} ${one.row.pipeline_id} ${one.row.value}`} one={one} triage={triage} query={query} />)}</ul>}
       </Panel>
       <div className="triage-grid">
-        {SIDES.map((side) => <SideTable key={side} side={side} triage={triage} query={query} />)}
+        {SIDES.map((side) => <SideTable key={side} side={side} triage={triage} query={query} stale={stale} />)}
       </div>
     </>
   );
@@ -42,7 +46,7 @@ export function Said({ one, triage, query }: { one: Standout; triage: Triage; qu
 
 const TITLES: Readonly<Record<Side, string>> = { pipeline: "Pipelines", branch: "Branches", runner: "Runners", hour: "Hours of the day" };
 
-function SideTable({ side, triage, query }: { side: Side; triage: Triage; query: Query }): ReactElement {
+function SideTable({ side, triage, query, stale }: { side: Side; triage: Triage; query: Query; stale: Reasons }): ReactElement {
   const rows = triage.grid[side];
   const [isOpen, setOpen] = useState(false);
   const shown = isOpen || side === "hour" ? rows : rows.slice(0, FEW);
@@ -53,7 +57,7 @@ function SideTable({ side, triage, query }: { side: Side; triage: Triage; query:
       {rows.length === 0 ? <Blank title="Nothing was decided in this window" /> : (
         <table className="triage-table">
           <thead><tr><th scope="col">{side === "hour" ? "From" : nounOf(side)}</th><th scope="col">Share that failed</th><th scope="col" className="number">Failed</th><th scope="col" className="number">Lift</th></tr></thead>
-          <tbody>{shown.map((row) => <Row key={`${row.pipeline_id} ${row.value}`} side={side} row={row} usual={usual} link={linkOf(side, row, triage, query)} />)}</tbody>
+          <tbody>{shown.map((row) => <Row key={`${row.pipeline_id} ${row.value}`} side={side} row={row} usual={usual} link={linkOf(side, row, triage, query)} stale={row.pipeline_id === null ? undefined : stale.get(row.pipeline_id)} />)}</tbody>
         </table>
       )}
       {(isOpen || shown.length < rows.length) && <button type="button" className="button plain triage-more-rows" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>{isOpen ? "Only the first" : `${rows.length - shown.length} more`} <Icon name={isOpen ? "up" : "down"} /></button>}
@@ -61,13 +65,23 @@ function SideTable({ side, triage, query }: { side: Side; triage: Triage; query:
   );
 }
 
-function Row({ side, row, usual, link }: { side: Side; row: GridRow; usual: number | null; link: string | null }): ReactElement {
+interface RowProps {
+  side: Side;
+  row: GridRow;
+  usual: number | null;
+  link: string | null;
+  /** Of a pipeline: why its builds may be older than they look. */
+  stale: string | undefined;
+}
+
+function Row({ side, row, usual, link, stale }: RowProps): ReactElement {
   const name = nameOf(side, row);
   const isMore = usual !== null && surprise(row, usual) >= NOTABLE;
   const figure = `${whole(row.failures)} of ${whole(row.verdicts)}`;
   return (
-    <tr>
+    <tr className={stale === undefined ? undefined : STALE_ROW}>
       <th scope="row">
+        {stale !== undefined && <><StaleMark reason={stale} /> </>}
         <span className={row.value === null ? "quiet" : "foreign"} title={row.repository === null ? name : `${name} in ${row.repository}`}>{name}</span>
         {row.repository !== null && row.repository !== name && <small className="quiet foreign"> {row.repository}</small>}
       </th>

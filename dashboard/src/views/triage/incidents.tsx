@@ -4,6 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useLocation } from "wouter";
 import { get as ask } from "~/api/request";
 import type { Incident } from "~/api/types";
+import { useStale } from "~/shell/use_stale";
 import { useShortcuts } from "~/state/keys";
 import { keeping, useParameters } from "~/state/url";
 import { Icon } from "~/ui/icon";
@@ -25,6 +26,7 @@ interface Props {
 export function Incidents({ open: { incidents: all, isCut }, hasAllBranches, toolbar }: Props): ReactElement {
   const { get, search } = useParameters();
   const [, navigate] = useLocation();
+  const stale = useStale();
   const found = all.filter((incident) => isMeant(incident, get("q") ?? ""));
   const keys = found.map(keyOf);
   const asked = get("incident");
@@ -43,7 +45,12 @@ export function Incidents({ open: { incidents: all, isCut }, hasAllBranches, too
       {toolbar(current !== null && <Steps step={step} place={place} length={keys.length} isChosen={chosen !== null} name="incident" />)}
       <Split
         isChosen={chosen !== null}
-        list={found.length === 0 ? <Nothing hasAny={all.length > 0} /> : <SideList label="Broken now, longest first" items={found} keyOf={keyOf} current={current} renderRow={(incident, isCurrent) => <IncidentRow incident={incident} isCurrent={isCurrent} />} open={open} />}
+        list={found.length === 0 ? <Nothing hasAny={all.length > 0} /> : (
+          <SideList
+            label="Broken now, longest first" items={found} keyOf={keyOf} current={current} open={open}
+            renderRow={(incident, isCurrent) => <IncidentRow incident={incident} isCurrent={isCurrent} stale={stale.get(incident.pipeline_id)} />}
+          />
+        )}
       >
         {current !== null && <Detail key={current}><IncidentDetail id={Number(current)} /></Detail>}
       </Split>

@@ -1,6 +1,7 @@
 /** Failures only: what is broken now, which jobs fail, and what the failures have in common. */
 import type { ReactElement, ReactNode } from "react";
 import type { UseQueryResult } from "@tanstack/react-query";
+import type { Query } from "~/api/request";
 import { useGet } from "~/api/use";
 import type { Triage } from "~/api/types";
 import { BuildsLink } from "~/builds/builds_link";
@@ -10,7 +11,7 @@ import { useScope } from "~/state/scope";
 import { useParameters } from "~/state/url";
 import { Icon } from "~/ui/icon";
 import { Menu } from "~/ui/menu";
-import { Failure, Loading } from "~/ui/states";
+import { Failure, Former, Loading, Older } from "~/ui/states";
 import { useOpenIncidents } from "~/views/incident/use_open";
 import { Common, Said } from "./common";
 import { standouts } from "./grid";
@@ -28,13 +29,15 @@ export default function View(): ReactElement {
   const grouping = groupingOf(get("by"));
   const hasBranches = query.branch === undefined;
   const hasAllBranches = !hasBranches || get("branches") === "all";
-  const open = useOpenIncidents(hasAllBranches ? query : { ...query, is_default_branch: "true" });
+  const broken: Query = hasAllBranches ? query : { ...query, is_default_branch: "true" };
+  const open = useOpenIncidents(broken);
   const triage = useGet<Triage>("/api/triage", { ...query, since: frame.since, until: frame.until, timezone: zone() });
-  const toolbar = (steps: ReactNode): ReactNode => <Toolbar grouping={grouping} open={open.data?.incidents.length} jobs={triage.data?.job_count} hasBranches={hasBranches}>{steps}</Toolbar>;
+  const toolbar = (steps: ReactNode): ReactNode => <Toolbar grouping={grouping} open={open.data?.incidents.length} jobs={triage.data?.job_count} hasBranches={hasBranches} query={{ ...broken, status: "open" }}>{steps}</Toolbar>;
   return (
     <div className="triage">
       <h1 className="visually-hidden">Triage</h1>
-      <Summary triage={triage.data} words={frame.words} grouping={grouping} />
+      {grouping === "incidents" && <Unsaid of={triage} />}
+      <Former of={triage}><Summary triage={triage} words={frame.words} grouping={grouping} /></Former>
       {grouping === "incidents"
         ? <Known of={open} toolbar={toolbar}>{(found) => <Incidents open={found} hasAllBranches={hasAllBranches} toolbar={toolbar} />}</Known>
         : <Known of={triage} toolbar={toolbar}>{(found) => (grouping === "jobs" ? <Jobs triage={found} toolbar={toolbar} /> : <>{toolbar(null)}<Common triage={found} query={query} /></>)}</Known>}
@@ -50,7 +53,14 @@ interface KnownProps<Answer> {
 
 /** The answer; until it comes its shape, and where none comes, why. */
 function Known<Answer>({ of, toolbar, children }: KnownProps<Answer>): ReactNode {
-  if (of.data !== undefined) return children(of.data);
+  if (of.data !== undefined) {
+    return (
+      <>
+        <Older of={of} />
+        <Former of={of}>{children(of.data)}</Former>
+      </>
+    );
+  }
   return (
     <>
       {toolbar(null)}
@@ -63,8 +73,14 @@ function Known<Answer>({ of, toolbar, children }: KnownProps<Answer>): ReactNode
   );
 }
 
-function Summary({ triage, words, grouping }: { triage: Triage | undefined; words: string; grouping: Grouping }): ReactElement {
+/** Why there is no summary, or how old it is, where nothing below says it. */
+function Unsaid({ of }: { of: UseQueryResult<Triage> }): ReactElement {
+  return of.data === undefined && of.isError ? <Failure error={of.error} again={() => void of.refetch()} /> : <Older of={of} />;
+}
+
+function Summary({ triage: { data: triage, isError }, words, grouping }: { triage: UseQueryResult<Triage>; words: string; grouping: Grouping }): ReactElement | null {
   const { query } = useScope();
+  if (triage === undefined && isError) return null;
   if (triage === undefined) return <div className="triage-summary"><span className="skeleton triage-summary-wait" /></div>;
   const [first] = standouts(triage.grid);
   return (

@@ -6,12 +6,14 @@ import type { JobGroup, OneBuild } from "~/api/types";
 import { Commit, Foreign } from "~/builds/cells";
 import { count } from "~/lib/numbers";
 import { providerName } from "~/lib/provider";
+import { STALE_ROW, StaleMark } from "~/shell/stale_mark";
+import { useStale } from "~/shell/use_stale";
 import { useShortcuts } from "~/state/keys";
 import { Instant } from "~/ui/instant";
 import { Outside, openOutside } from "~/ui/outside";
 import { Panel } from "~/ui/panel";
 import { StatusPill } from "~/ui/pill";
-import { Loading } from "~/ui/states";
+import { Failure, Loading } from "~/ui/states";
 import { ViewLink } from "~/ui/view_link";
 import { useFailedJobs } from "~/views/incident/use_incident";
 import { jobName } from "./job_row";
@@ -21,7 +23,9 @@ export function JobDetail({ group }: { group: JobGroup }): ReactElement {
     queries: group.build_ids.map((id) => ({ queryKey: [`/api/builds/${id}`, {}], queryFn: ({ signal }: { signal: AbortSignal }) => get<OneBuild>(`/api/builds/${id}`, {}, signal) })),
   });
   const builds = answers.flatMap(({ data }) => (data === undefined ? [] : [data]));
-  const isLoading = answers.some((answer) => answer.isPending);
+  const stale = useStale();
+  const failed = answers.filter(({ data, isError }) => data === undefined && isError);
+  const again = (): void => failed.forEach(({ refetch }) => void refetch());
   useShortcuts([{ keys: ["o"], words: "Open the newest failure at the provider", group: "Triage", run: () => openOutside(builds[0]?.web_url) }]);
   return (
     <>
@@ -33,11 +37,13 @@ export function JobDetail({ group }: { group: JobGroup }): ReactElement {
         {group.name === null && <p className="quiet incident-reason">The provider named no job, or the build failed before its first job began.</p>}
       </header>
       <Panel title="Newest failures" aside={group.builds > group.build_ids.length ? `${group.build_ids.length} of ${count(group.builds, "build")}` : undefined} isFlush>
-        {isLoading && builds.length === 0 ? <div className="triage-pad"><Loading rows={5} /></div> : (
+        {failed.length > 0 && <div className="triage-pad">{builds.length === 0 ? <Failure error={failed[0]?.error} again={again} /> : <SomeFailed failed={failed.length} again={again} />}</div>}
+        {builds.length === 0 && failed.length === 0 && <div className="triage-pad"><Loading rows={5} /></div>}
+        {builds.length > 0 && (
           <div className="scrolls">
             <table className="data triage-builds-table">
               <thead><tr><th scope="col">Status</th><th scope="col">Pipeline</th><th scope="col">Branch</th><th scope="col">Commit</th><th scope="col">Runner</th><th scope="col">Queued</th><th scope="col"><span className="visually-hidden">Provider</span></th></tr></thead>
-              <tbody>{builds.map((build) => <BuildRow key={build.id} build={build} name={group.name} />)}</tbody>
+              <tbody>{builds.map((build) => <BuildRow key={build.id} build={build} name={group.name} stale={stale.get(build.pipeline_id)} />)}</tbody>
             </table>
           </div>
         )}
@@ -46,12 +52,21 @@ export function JobDetail({ group }: { group: JobGroup }): ReactElement {
   );
 }
 
-function BuildRow({ build, name }: { build: OneBuild; name: string | null }): ReactElement {
+function SomeFailed({ failed, again }: { failed: number; again: () => void }): ReactElement {
+  return (
+    <p className="row quiet" role="status">
+      <small>{count(failed, "more build")} could not be read.</small>
+      <button type="button" className="button plain push" onClick={again}>Try again</button>
+    </p>
+  );
+}
+
+function BuildRow({ build, name, stale }: { build: OneBuild; name: string | null; stale: string | undefined }): ReactElement {
   const jobs = useFailedJobs(build.id, build.attempt, name !== null);
   const job = jobs.data?.find((one) => one.name === name);
   return (
-    <tr>
-      <td><StatusPill status={build.status} /></td>
+    <tr className={stale === undefined ? undefined : STALE_ROW}>
+      <td><StatusPill status={build.status} /> <StaleMark reason={stale} /></td>
       <td><ViewLink to={`/builds/${build.id}`} also={job && { job: String(job.id) }} className="foreign" title={build.pipeline_name}>{build.pipeline_name}{build.number === null ? "" : ` #${build.number}`}</ViewLink></td>
       <td><Foreign text={build.branch} /></td>
       <td><Commit build={build} /></td>

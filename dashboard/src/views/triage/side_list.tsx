@@ -1,6 +1,7 @@
 /** The list at the side: rows that lead to what is shown beside it. */
 import { useEffect, useRef, useState, type KeyboardEvent, type ReactElement, type ReactNode } from "react";
 import { Link, useSearch } from "wouter";
+import { STALE_ROW } from "~/shell/stale_mark";
 import { withChanges } from "~/state/url";
 
 export const PATH = "/triage";
@@ -48,14 +49,15 @@ interface RowProps {
   name: string;
   value: string;
   isCurrent: boolean;
+  isStale?: boolean;
   children: ReactNode;
 }
 
-export function SideRow({ name, value, isCurrent, children }: RowProps): ReactElement {
+export function SideRow({ name, value, isCurrent, isStale = false, children }: RowProps): ReactElement {
   const search = useSearch();
   const row = useRef<HTMLAnchorElement>(null);
   useEffect(() => {
     if (isCurrent) row.current?.scrollIntoView({ block: "nearest" });
   }, [isCurrent]);
-  return <Link ref={row} href={withChanges(PATH, search, { [name]: value })} className="triage-row" aria-current={isCurrent ? "true" : undefined}>{children}</Link>;
+  return <Link ref={row} href={withChanges(PATH, search, { [name]: value })} className={isStale ? `triage-row ${STALE_ROW}` : "triage-row"} aria-current={isCurrent ? "true" : undefined}>{children}</Link>;
 }

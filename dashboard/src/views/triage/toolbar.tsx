@@ -1,7 +1,9 @@
 /** How failures are grouped, and what narrows the list. */
 import type { ReactElement, ReactNode } from "react";
+import type { Query } from "~/api/request";
 import { whole } from "~/lib/numbers";
 import { useParameters } from "~/state/url";
+import { Export } from "~/ui/export";
 import { Icon } from "~/ui/icon";
 
 export type Grouping = "incidents" | "jobs" | "common";
@@ -15,11 +17,13 @@ interface Props {
   open: number | undefined;
   jobs: number | undefined;
   hasBranches: boolean;
+  /** Of every incident that is open. */
+  query: Query;
   /** What leads from one to the next. */
   children?: ReactNode;
 }
 
-export function Toolbar({ grouping, open, jobs, hasBranches, children }: Props): ReactElement {
+export function Toolbar({ grouping, open, jobs, hasBranches, query, children }: Props): ReactElement {
   const { get, set } = useParameters();
   const to = (by: Grouping): void => set({ by: by === "incidents" ? null : by });
   const isAll = get("branches") === "all";
@@ -43,6 +47,7 @@ export function Toolbar({ grouping, open, jobs, hasBranches, children }: Props):
           <button type="button" aria-pressed={isAll} onClick={() => set({ branches: "all" })}>All</button>
         </div>
       )}
+      {grouping === "incidents" && <Export words="incidents" lists={[{ name: "incidents", path: "/api/incidents", query }]} note="All that is broken on these branches, whatever is searched for; the newest first." />}
       {children}
     </div>
   );

@@ -4,6 +4,7 @@ import { useParameters } from "~/state/url";
 import { Icon } from "~/ui/icon";
 import { Menu } from "~/ui/menu";
 import { NONE, type Group } from "./groups";
+import { groupName, hasRepositories } from "./spans";
 
 interface Props {
   groups: readonly Group[];
@@ -13,21 +14,22 @@ interface Props {
 
 export function Controls({ groups, open, onEdit }: Props): ReactElement {
   const { get, set } = useParameters();
+  const isPlaced = hasRepositories(groups);
   const many = groups.filter((group) => group.columns.length > 1);
   const flip = (key: string): void => set({ open: (open.has(key) ? [...open].filter((one) => one !== key) : [...open, key]).join("\n") || NONE });
   return (
     <header className="waterfall-controls">
       <span className="row tight quiet waterfall-of"><Icon name="branch" /> <span className="clip foreign">{get("branch") ?? "default branches"}</span></span>
-      <input type="search" className="input" placeholder="Filter columns by name" aria-label="Filter columns by name" value={get("columns") ?? ""} onChange={(event) => set({ columns: event.target.value || null })} />
+      <input type="search" className="input" placeholder="Filter columns by name" aria-label="Filter columns by name" title="Words of a name; * is anything between, | stands between alternatives" value={get("columns") ?? ""} onChange={(event) => set({ columns: event.target.value || null })} />
       <Toggle name="hideGreen" words="Hide green" />
       <Toggle name="hideUnused" words="Hide never run" />
       <div className="row push">
         {many.length > 0 && (
           <Menu label={<><Icon name="columns" /> Groups</>}>
             {many.map((group) => (
-              <button key={group.key} type="button" className="choice" role="menuitemcheckbox" aria-checked={open.has(group.key)} onClick={() => flip(group.key)}>
+              <button key={group.key} type="button" className="choice" aria-pressed={open.has(group.key)} onClick={() => flip(group.key)}>
                 <Icon name={open.has(group.key) ? "down" : "right"} />
-                <span className="clip foreign">{group.pipeline === null || group.pipeline === group.name ? group.name : `${group.pipeline} / ${group.name}`}</span>
+                <span className="clip foreign">{groupName(group, isPlaced)}</span>
                 <small className="quiet push">{group.columns.length}</small>
               </button>
             ))}

@@ -9,6 +9,7 @@ import { duration } from "~/lib/time";
 import { useScope } from "~/state/scope";
 import { Icon } from "~/ui/icon";
 import { Menu } from "~/ui/menu";
+import { Answered } from "~/ui/states";
 import { IncidentsLink } from "~/views/pipeline/incidents_link";
 
 interface Figure {
@@ -21,25 +22,44 @@ interface Figure {
 
 export function Figures({ query }: { query: Query }): ReactElement {
   const { frame } = useScope();
-  const { data } = useGet<Overview>("/api/metrics/overview", { ...query, since: frame.since, until: frame.until });
+  const overview = useGet<Overview>("/api/metrics/overview", { ...query, since: frame.since, until: frame.until });
   const where = query.branch === undefined ? "all branches" : "of the branch";
   return (
-    <section className="waterfall-figures" aria-label={`Figures of the ${frame.words}, ${where}`}>
-      {data === undefined
-        ? NAMES.map((name) => <div key={name} className="panel"><span className="quiet">{name}</span><span className="skeleton" /></div>)
-        : figuresOf(data).map((figure) => (
-            <div key={figure.name} className="panel">
-              <div className="row">
-                <span className="quiet">{figure.name}</span>
-                <Menu label={<Icon name="info" />} words={`How ${figure.name.toLowerCase()} comes about`} className="button plain square push">
-                  <p className="waterfall-formula">{figure.formula} Of builds queued in the {frame.words}, {where}.</p>
-                </Menu>
-              </div>
-              <strong>{figure.link(figure.value)}</strong>
-              <small className="quiet">{figure.about}</small>
+    <section className="stack tight" aria-label={`Figures of the ${frame.words}, ${where}`}>
+      {overview.isPending ? <Awaited /> : (
+        <Answered of={overview}>
+          {(found) => (
+            <div className="waterfall-cards">
+              {figuresOf(found).map((figure) => <Card key={figure.name} figure={figure} of={`Of builds queued in the ${frame.words}, ${where}.`} />)}
             </div>
-          ))}
+          )}
+        </Answered>
+      )}
     </section>
+  );
+}
+
+/** As large as what is to come. */
+function Awaited(): ReactElement {
+  return (
+    <div className="waterfall-cards">
+      {NAMES.map((name) => <div key={name} className="panel"><span className="quiet">{name}</span><span className="skeleton" /></div>)}
+    </div>
+  );
+}
+
+function Card({ figure, of }: { figure: Figure; of: string }): ReactElement {
+  return (
+    <div className="panel">
+      <div className="row">
+        <span className="quiet">{figure.name}</span>
+        <Menu label={<Icon name="info" />} words={`How ${figure.name.toLowerCase()} comes about`} className="button plain square push">
+          <p className="waterfall-formula">{figure.formula} {of}</p>
+        </Menu>
+      </div>
+      <strong>{figure.link(figure.value)}</strong>
+      <small className="quiet">{figure.about}</small>
+    </div>
   );
 }
 

@@ -1,19 +1,17 @@
-/** The grid itself: thousands of cells, of which a change paints one row anew. */
+/** The grid itself: thousands of cells, of which those in sight are in the page, and a change paints one anew. */
 import { memo, useCallback, useEffect, useMemo, useRef, useState, type CSSProperties, type KeyboardEvent, type MouseEvent, type ReactElement, type RefObject } from "react";
+import type { Status } from "~/api/types";
 import { useRem } from "~/charts/width";
 import { lookOf } from "~/lib/status";
-import { exact } from "~/lib/time";
 import { Instant } from "~/ui/instant";
-import { ViewLink } from "~/ui/view_link";
 import { CellDetail } from "./cell_detail";
+import { GLYPHS } from "./glyphs";
+import { Gap, GridHead } from "./grid_head";
 import { cellOf, type Shown } from "./groups";
-import { letters, type Cell, type Column, type Row } from "./model";
+import { keyOf, letters, type Column, type Row } from "./model";
 import { CELL_REM, ROW_REM, useSight } from "./sight";
+import { isFirst } from "./spans";
 import { walked, type Place } from "./walk";
-
-const GLYPHS: Readonly<Record<string, string>> = {
-  succeeded: "✓", failed: "✕", timed_out: "◷", running: "●", queued: "…", blocked: "‖", cancelled: "⊘", skipped: "»", unknown: "?",
-};
 
 interface Props {
   rows: readonly Row[];
@@ -30,7 +28,6 @@ export function GridTable({ rows, columns, all }: Props): ReactElement {
   const [firstRow, lastRow] = sight.rows;
   const [firstColumn, lastColumn] = sight.columns;
   const inSight = useMemo(() => columns.slice(firstColumn, lastColumn), [columns, firstColumn, lastColumn]);
-  const painted = usePainted(useMemo(() => rows.slice(firstRow, lastRow), [rows, firstRow, lastRow]), inSight);
   const alike = useAlike(rows, all);
   const walk = useWalk(scroller, place, rem);
 
@@ -69,11 +66,11 @@ export function GridTable({ rows, columns, all }: Props): ReactElement {
           <col className="waterfall-first" />
           <col span={columns.length} className="waterfall-each" />
         </colgroup>
-        <Head columns={columns} inSight={inSight} room={room} rows={rows} />
+        <GridHead columns={columns} inSight={inSight} room={room} rows={rows} />
         <tbody>
           <Room rows={firstRow} />
-          {painted.map((row, index) => (
-            <CommitRow key={keyOf(row.row)} painted={row} index={firstRow + index} columns={inSight} room={room} alike={alike} current={tab.row === firstRow + index ? tab.column : null} />
+          {rows.slice(firstRow, lastRow).map((row, index) => (
+            <CommitRow key={keyOf(row)} row={row} index={firstRow + index} columns={inSight} before={room.before} after={room.after} alike={alike} current={tab.row === firstRow + index ? tab.column : null} />
           ))}
           <Room rows={rows.length - lastRow} />
         </tbody>
@@ -90,152 +87,61 @@ function Room({ rows }: { rows: number }): ReactElement | null {
   return rows > 0 ? <tr aria-hidden="true" style={{ blockSize: `${rows * ROW_REM}rem` }} /> : null;
 }
 
-interface RoomBeside {
-  before: number;
-  after: number;
-}
-
-/** Where columns stand that are out of sight. */
-function Gap({ columns }: { columns: number }): ReactElement | null {
-  return columns > 0 ? <td colSpan={columns} aria-hidden="true" /> : null;
-}
-
-interface HeadProps {
-  columns: readonly Shown[];
-  inSight: readonly Shown[];
-  room: RoomBeside;
-  rows: readonly Row[];
-}
-
-function Head({ columns, inSight, room, rows }: HeadProps): ReactElement {
-  const spans = useMemo(() => spansOf(columns), [columns]);
-  const idle = useMemo(() => inSight.map((column) => rows.every((row) => cellOf(row, column) === undefined)), [inSight, rows]);
-  return (
-    <thead>
-      <tr className="waterfall-groups">
-        <th rowSpan={2} scope="col" className="waterfall-corner">Commit</th>
-        {spans.map(({ key, name, span }) => (
-          <th key={key} colSpan={span} scope="colgroup" title={name}>{span > 1 && <span className="foreign">{name}</span>}</th>
-        ))}
-      </tr>
-      <tr>
-        <Gap columns={room.before} />
-        {inSight.map((column, index) => (
-          <th key={column.key} scope="col" className={nameClass(columns, room.before + index)} title={column.name}>
-            <span className="foreign">{column.isGroup ? `${column.name} (${column.columns.length})` : column.name}</span>
-            {idle[index] && <LastResult column={column} />}
-          </th>
-        ))}
-        <Gap columns={room.after} />
-      </tr>
-    </thead>
-  );
-}
-
-/** A column in which nothing of these commits ran keeps what came before. */
-function LastResult({ column }: { column: Shown }): ReactElement | null {
-  const last = column.columns.find((one) => one.last !== null)?.last;
-  if (!last) return null;
-  const { word } = lookOf(last.status);
-  return (
-    <ViewLink to={`/builds/${last.build_id}`} className={`waterfall-last ${last.status}`} title={`Last result: ${word}, ${exact(last.queued_at)}`} aria-label={`Last result: ${word}`}>
-      {GLYPHS[last.status] ?? "?"}
-    </ViewLink>
-  );
-}
-
-function nameClass(columns: readonly Shown[], place: number): string {
-  const column = columns[place];
-  const isOwn = column?.columns.length === 1 && column.columns[0]?.isPipeline;
-  return ["waterfall-name", column?.isGroup && "whole", isOwn && "own", isFirst(columns, place) && "first"].filter(Boolean).join(" ");
-}
-
 interface RowProps {
-  painted: Painted;
+  row: Row;
   index: number;
   /** Those in sight. */
   columns: readonly Shown[];
-  room: RoomBeside;
+  /** How many columns are out of sight on either side. */
+  before: number;
+  after: number;
   alike: ReadonlyMap<string, string>;
   /** The column whose cell the focus comes to. */
   current: number | null;
 }
 
-const CommitRow = memo(
-  function CommitRow({ painted, index, columns, room, alike, current }: RowProps): ReactElement {
-    const { commit } = painted.row;
-    return (
-      <tr data-row={index} aria-rowindex={index + 3}>
-        <th scope="row" className="waterfall-commit">
-          <span className="waterfall-message foreign clip" title={commit.message ?? undefined}>{commit.message ?? "no message"}</span>
-          <span className="waterfall-about quiet">
-            <code>{commit.sha.slice(0, 7)}</code> <span className="foreign clip">{commit.author}</span> <Instant at={commit.queued_at} />
-          </span>
-        </th>
-        <Gap columns={room.before} />
-        {columns.map((column, place) => (
-          <GridCell key={column.key} place={room.before + place} isCurrent={current === room.before + place} isFirst={isFirst(columns, place)} cell={painted.cells[place]} column={column} alike={alike} />
-        ))}
-        <Gap columns={room.after} />
-      </tr>
-    );
-  },
-  (one, other) => one.painted === other.painted && one.index === other.index && one.columns === other.columns && one.alike === other.alike && one.current === other.current && one.room.before === other.room.before && one.room.after === other.room.after,
-);
+/** A row in which nothing changed stays the same object, and is not painted. */
+const CommitRow = memo(function CommitRow({ row, index, columns, before, after, alike, current }: RowProps): ReactElement {
+  const { commit } = row;
+  return (
+    <tr data-row={index} aria-rowindex={index + 3}>
+      <th scope="row" className="waterfall-commit">
+        <span className="waterfall-message foreign clip" title={commit.message ?? undefined}>{commit.message ?? "no message"}</span>
+        <span className="waterfall-about quiet">
+          <code>{commit.sha.slice(0, 7)}</code> <span className="foreign clip">{commit.author}</span> <Instant at={commit.queued_at} />
+        </span>
+      </th>
+      <Gap columns={before} />
+      {columns.map((column, nth) => {
+        const [cell, place] = [cellOf(row, column), before + nth];
+        const letter = cell?.failure && column.columns.some((one) => one.isPipeline) ? alike.get(cell.failure) : undefined;
+        return <GridCell key={column.key} place={place} isCurrent={current === place} isFirst={isFirst(columns, nth)} status={cell?.status} isFlaky={cell?.isFlaky ?? false} letter={letter} />;
+      })}
+      <Gap columns={after} />
+    </tr>
+  );
+});
 
 interface CellProps {
   place: number;
   isCurrent: boolean;
   isFirst: boolean;
-  cell: Cell | undefined;
-  column: Shown;
-  alike: ReadonlyMap<string, string>;
+  /** Undefined: it did not run. */
+  status: Status | undefined;
+  isFlaky: boolean;
+  letter: string | undefined;
 }
 
-function GridCell({ place, isCurrent, isFirst: isEdge, cell, column, alike }: CellProps): ReactElement {
-  const letter = cell?.failure && column.columns.some((one) => one.isPipeline) ? alike.get(cell.failure) : undefined;
-  const words = cell === undefined ? "did not run" : [lookOf(cell.status).word, cell.isFlaky && "flaky", letter && `failure ${letter}`].filter(Boolean).join(", ");
-  const name = ["c", cell?.status ?? "never", cell?.isFlaky && "flaky", isEdge && "first"].filter(Boolean).join(" ");
+/** Of a changed row only those cells are painted that look different. */
+const GridCell = memo(function GridCell({ place, isCurrent, isFirst: isEdge, status, isFlaky, letter }: CellProps): ReactElement {
+  const words = status === undefined ? "did not run" : [lookOf(status).word, isFlaky && "flaky", letter && `failure ${letter}`].filter(Boolean).join(", ");
+  const name = ["c", status ?? "never", isFlaky && "flaky", isEdge && "first"].filter(Boolean).join(" ");
   return (
     <td data-column={place} aria-colindex={place + 2} tabIndex={isCurrent ? 0 : -1} className={name} aria-label={words}>
-      {cell !== undefined && <i aria-hidden="true">{letter ?? GLYPHS[cell.status] ?? "?"}</i>}
+      {status !== undefined && <i aria-hidden="true">{letter ?? GLYPHS[status] ?? "?"}</i>}
     </td>
   );
-}
-
-/** Whether another pipeline begins here. */
-function isFirst(columns: readonly Shown[], place: number): boolean {
-  const [here, before] = [columns[place], columns[place - 1]];
-  return here?.group.pipeline !== before?.group.pipeline || (here?.group.pipeline === null && here.group.key !== before?.group.key);
-}
-
-interface Painted {
-  row: Row;
-  cells: readonly (Cell | undefined)[];
-}
-
-/** Rows with the cells of the shown columns; one that shows the same as before stays the same object, and is not painted. */
-function usePainted(rows: readonly Row[], columns: readonly Shown[]): readonly Painted[] {
-  const [kept] = useState(() => ({ columns, byCommit: new Map<string, { painted: Painted; text: string }>() }));
-  return useMemo(() => {
-    const next = new Map<string, { painted: Painted; text: string }>();
-    const found = rows.map((row) => {
-      const key = keyOf(row);
-      const cells = columns.map((column) => cellOf(row, column));
-      const text = cells.map(described).join();
-      const before = kept.columns === columns ? kept.byCommit.get(key) : undefined;
-      const painted = before?.text === text ? before.painted : { row, cells };
-      next.set(key, { painted, text });
-      return painted;
-    });
-    Object.assign(kept, { columns, byCommit: next });
-    return found;
-  }, [rows, columns, kept]);
-}
-
-function keyOf({ commit }: Row): string {
-  return `${commit.repository} ${commit.sha}`;
-}
+});
 
 interface Opened {
   row: string;
@@ -246,10 +152,6 @@ interface Opened {
 function openedAt(at: Place & { anchor: HTMLElement }, rows: readonly Row[], columns: readonly Shown[]): Opened | null {
   const [row, column] = [rows[at.row], columns[at.column]];
   return row && column ? { row: keyOf(row), column: column.key, anchor: at.anchor } : null;
-}
-
-function described(cell: Cell | undefined): string {
-  return cell === undefined ? "" : `${cell.status} ${cell.former} ${cell.isFlaky} ${cell.failure} ${cell.buildId} ${cell.duration} ${cell.attempts}`;
 }
 
 /** The letters of failures; the same map as long as they are the same. */
@@ -299,15 +201,4 @@ function placeOf(target: EventTarget): (Place & { anchor: HTMLElement }) | null 
   const anchor = target instanceof Element ? target.closest<HTMLElement>("td[data-column]") : null;
   const row = anchor?.closest<HTMLElement>("tr[data-row]");
   return anchor && row ? { anchor, row: Number(row.dataset.row), column: Number(anchor.dataset.column) } : null;
-}
-
-function spansOf(columns: readonly Shown[]): { key: string; name: string; span: number }[] {
-  const spans: { key: string; name: string; span: number }[] = [];
-  for (const { group } of columns) {
-    const name = group.pipeline ?? group.name;
-    const last = spans.at(-1);
-    if (last?.name === name) last.span += 1;
-    else spans.push({ key: group.key, name, span: 1 });
-  }
-  return spans;
 }

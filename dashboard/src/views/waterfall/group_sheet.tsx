@@ -20,10 +20,11 @@ export function GroupSheet({ patterns, onChange, onClose }: Props): ReactElement
         onClose();
       }}>
         <p className="quiet">
-          One group a line, <code>name = expression</code>: a regular expression over <code>pipeline / job</code>, the first that
-          matches wins. What none matches stays grouped by stage, or by what stands before a matrix.
+          One group a line, <code>name = words</code>: columns whose <code>pipeline / job</code> has these words in it. <code>*</code> is
+          anything between, <code>|</code> stands between alternatives, and the first line that fits wins. What none fits stays grouped
+          by stage, or by what stands before a matrix.
         </p>
-        <textarea className="input waterfall-patterns" rows={8} spellCheck={false} aria-label="Groups" placeholder={"linux = ubuntu|linux\nslow = integration|e2e"} value={text} onChange={(event) => setText(event.target.value)} />
+        <textarea className="input waterfall-patterns" rows={8} spellCheck={false} aria-label="Groups" placeholder={"linux = ubuntu | linux\nslow = integration | e2e*chrom"} value={text} onChange={(event) => setText(event.target.value)} />
         {found.mistakes.map((mistake) => <p key={mistake} className="notice tone-bad foreign" role="alert">{mistake}</p>)}
         <div className="row">
           <button type="submit" className="button primary" disabled={found.mistakes.length > 0}>Keep these groups</button>

@@ -1,17 +1,20 @@
 /** Which columns stand together: by patterns that a person wrote, else by stage or by the name before a matrix. Pure. */
 import { merged, type Cell, type Column, type Row } from "./model";
+import { matching } from "./words";
 
 export interface Pattern {
   name: string;
-  /** A regular expression over `pipeline / job`. */
+  /** Words of `pipeline / job`. */
   pattern: string;
 }
+
+export type Owner = Pick<Column, "pipelineId" | "pipeline" | "repository">;
 
 export interface Group {
   key: string;
   name: string;
   /** Whose jobs they are; null of a group by pattern, which may hold several pipelines'. */
-  pipeline: string | null;
+  owner: Owner | null;
   columns: readonly Column[];
 }
 
@@ -26,18 +29,17 @@ export interface Shown {
 
 export function groupsOf(columns: readonly Column[], patterns: readonly Pattern[]): Group[] {
   const tests = patterns.flatMap(({ name, pattern }) => {
-    const test = compiled(pattern);
+    const test = matching(pattern);
     return test === null || !name ? [] : [{ name, test }];
   });
-  const groups = new Map<string, { name: string; pipeline: string | null; columns: Column[] }>();
-  for (const { name } of tests) groups.set(`pattern ${name}`, { name, pipeline: null, columns: [] });
+  const groups = new Map<string, { name: string; owner: Owner | null; columns: Column[] }>();
+  for (const { name } of tests) groups.set(`pattern ${name}`, { name, owner: null, columns: [] });
   const prefixes = sharedPrefixes(columns);
   for (const column of columns) {
-    const wanted = tests.find(({ test }) => test.test(fullName(column)));
-    const [key, name, pipeline] =
-      wanted === undefined ? usual(column, prefixes) : ([`pattern ${wanted.name}`, wanted.name, null] as const);
+    const wanted = tests.find(({ test }) => test(fullName(column)));
+    const [key, name] = wanted === undefined ? usual(column, prefixes) : ([`pattern ${wanted.name}`, wanted.name] as const);
     const group = groups.get(key);
-    if (group === undefined) groups.set(key, { name, pipeline, columns: [column] });
+    if (group === undefined) groups.set(key, { name, owner: column, columns: [column] });
     else group.columns.push(column);
   }
   return [...groups].filter(([, group]) => group.columns.length > 0).map(([key, group]) => ({ key, ...group }));
@@ -47,22 +49,14 @@ export function fullName(column: Column): string {
   return column.isPipeline ? column.pipeline : `${column.pipeline} / ${column.name}`;
 }
 
-/** A regular expression in any case; null where it is none. */
-export function compiled(pattern: string): RegExp | null {
-  try {
-    return pattern ? new RegExp(pattern, "i") : null;
-  } catch {
-    return null;
-  }
-}
-
-function usual(column: Column, prefixes: ReadonlySet<string>): readonly [string, string, string] {
+/** The key and the name of the group in which a column stands by itself. */
+function usual(column: Column, prefixes: ReadonlySet<string>): readonly [string, string] {
   const own = `${column.pipelineId}`;
-  if (column.isPipeline) return [own, column.pipeline, column.pipeline];
-  if (column.stage) return [`${own} stage ${column.stage}`, column.stage, column.pipeline];
+  if (column.isPipeline) return [own, column.pipeline];
+  if (column.stage) return [`${own} stage ${column.stage}`, column.stage];
   const prefix = prefixOf(column.name);
-  if (prefixes.has(`${own} ${prefix}`)) return [`${own} prefix ${prefix}`, prefix, column.pipeline];
-  return [`${own} jobs`, "jobs", column.pipeline];
+  if (prefixes.has(`${own} ${prefix}`)) return [`${own} prefix ${prefix}`, prefix];
+  return [`${own} jobs`, "jobs"];
 }
 
 /** `test (3.11, linux)` and `build / wheel` are parts of `test` and `build`. */
@@ -92,9 +86,9 @@ export interface Wanted {
 }
 
 export function shown(groups: readonly Group[], rows: readonly Row[], wanted: Wanted): Shown[] {
-  const test = compiled(wanted.filter) ?? /(?:)/;
+  const test = matching(wanted.filter);
   return groups.flatMap((group): Shown[] => {
-    const columns = group.columns.filter((column) => test.test(fullName(column)) && isWanted(column, rows, wanted));
+    const columns = group.columns.filter((column) => (test === null || test(fullName(column))) && isWanted(column, rows, wanted));
     if (columns.length === 0) return [];
     if (columns.length > 1 && !wanted.open.has(group.key)) {
       return [{ key: group.key, name: group.name, group, columns, isGroup: true }];
@@ -116,7 +110,7 @@ export function cellOf(row: Row, column: Shown): Cell | undefined {
   return merged(column.columns.flatMap(({ key }) => row.cells.get(key) ?? []));
 }
 
-/** Patterns as one line each, `name = expression`, and back. */
+/** Patterns as one line each, `name = words`, and back. */
 export function written(patterns: readonly Pattern[]): string {
   return patterns.map(({ name, pattern }) => `${name} = ${pattern}`).join("\n");
 }
@@ -126,9 +120,10 @@ export function readPatterns(text: string): { patterns: Pattern[]; mistakes: str
   const mistakes: string[] = [];
   text.split("\n").forEach((line, place) => {
     if (!line.trim()) return;
-    const [, name = "", pattern = ""] = /^\s*([^=]+?)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
-    if (!name) mistakes.push(`Line ${place + 1} has no name: write “name = expression”.`);
-    else if (compiled(pattern) === null) mistakes.push(`Line ${place + 1}: “${pattern}” is no regular expression.`);
+    const [before = "", ...after] = line.split("=");
+    const [name, pattern] = [before.trim(), after.join("=").trim()];
+    if (!name || after.length === 0) mistakes.push(`Line ${place + 1} has no name: write “name = words”.`);
+    else if (matching(pattern) === null) mistakes.push(`Line ${place + 1} has no words after “=”.`);
     else patterns.push({ name, pattern });
   });
   return { patterns, mistakes };

@@ -1,40 +1,34 @@
 /** Commits down, pipelines and jobs across: what broke with which commit, and what it did since. */
 import { useMemo, useState, type ReactElement } from "react";
-import { useInfiniteQuery } from "@tanstack/react-query";
-import { get } from "~/api/request";
 import { useScope } from "~/state/scope";
 import { useParameters } from "~/state/url";
 import { useShortcuts } from "~/state/keys";
 import { usePreference } from "~/state/preferences";
-import { Blank, Failure, Loading } from "~/ui/states";
+import { Blank, Failure, Loading, Older } from "~/ui/states";
 import { Controls } from "./controls";
 import { Figures } from "./figures";
 import { GridTable } from "./grid_table";
 import { NONE, groupsOf, shown, type Pattern } from "./groups";
 import { GroupSheet } from "./group_sheet";
-import { gridOf } from "./model";
+import type { Row } from "./model";
 import { Stream } from "./stream";
-import type { Waterfall } from "./types";
+import { useWaterfall, type UsedWaterfall } from "./use_waterfall";
 import "./waterfall.css";
 
-const COMMITS = 50;
 const FEW_COLUMNS = 60;
+const NO_ROWS: readonly Row[] = [];
 
 export default function View(): ReactElement {
   const { query } = useScope();
   const parameters = useParameters();
   const [patterns, setPatterns] = usePreference("waterfall.groups", patternsOf);
   const [isEditing, setIsEditing] = useState(false);
-  const answers = useInfiniteQuery({
-    queryKey: ["/api/waterfall", query],
-    queryFn: ({ pageParam, signal }) => get<Waterfall>("/api/waterfall", { ...query, limit: COMMITS, cursor: pageParam }, signal),
-    initialPageParam: null as string | null,
-    getNextPageParam: (last) => last.next_cursor,
-  });
-  const grid = useMemo(() => gridOf(answers.data?.pages ?? []), [answers.data]);
-  const groups = useMemo(() => groupsOf(grid.columns, patterns), [grid.columns, patterns]);
-  const wanted = useWanted(groups.map((group) => group.key), grid.columns.length);
-  const columns = useMemo(() => shown(groups, grid.rows, wanted), [groups, grid.rows, wanted]);
+  const { rows, columns: all, isWhole, answers, more } = useWaterfall(query);
+  const groups = useMemo(() => groupsOf(all, patterns), [all, patterns]);
+  const wanted = useWanted(groups.map((group) => group.key), all.length);
+  // Unless what ran decides which columns there are, a change of a row leaves them alone.
+  const deciding = wanted.hidesGreen || wanted.hidesUnused ? rows : NO_ROWS;
+  const columns = useMemo(() => shown(groups, deciding, wanted), [groups, deciding, wanted]);
   const flip = (name: string): void => parameters.set({ [name]: parameters.get(name) === null ? "1" : null });
   useShortcuts([
     { keys: ["h"], words: "Hide what is green", group: "Waterfall", run: () => flip("hideGreen") },
@@ -49,30 +43,42 @@ export default function View(): ReactElement {
       <div className="waterfall">
         <section className="panel waterfall-main" aria-label="Commits and what was built of them">
           <Controls groups={groups} open={wanted.open} onEdit={() => setIsEditing(true)} />
-          {answers.isError && answers.data === undefined && <Failure error={answers.error} again={() => void answers.refetch()} />}
-          {answers.isPending && <div className="waterfall-waits"><Loading rows={14} words="Loading the waterfall" /></div>}
-          {answers.data !== undefined && grid.rows.length === 0 && !answers.hasNextPage && (
+          <State of={answers} />
+          {answers.data !== undefined && rows.length === 0 && !answers.hasNextPage && (
             <Blank icon="grid" title="Nothing was built here yet">Choose another repository or branch, or wait for the first build.</Blank>
           )}
-          {grid.rows.length > 0 && columns.length === 0 && (
+          {rows.length > 0 && columns.length === 0 && (
             <Blank icon="filter" title="No column is left">Everything is hidden by the filter above.</Blank>
           )}
-          {grid.rows.length > 0 && columns.length > 0 && <GridTable rows={grid.rows} columns={columns} all={grid.columns} />}
-          {(answers.hasNextPage || !grid.isWhole) && (
-            <footer className="waterfall-foot">
-              {answers.hasNextPage && (
-                <button type="button" className="button" disabled={answers.isFetchingNextPage} onClick={() => void answers.fetchNextPage()}>
-                  {answers.isFetchingNextPage ? "Looking…" : "Older commits"}
-                </button>
-              )}
-              {!grid.isWhole && <small className="quiet">Not every column or job fits one answer: choose a repository to see all of them.</small>}
-            </footer>
-          )}
+          {rows.length > 0 && columns.length > 0 && <GridTable rows={rows} columns={columns} all={all} />}
+          <Foot of={answers} isWhole={isWhole} onMore={more} />
         </section>
         <Stream query={query} />
       </div>
       {isEditing && <GroupSheet patterns={patterns} onChange={setPatterns} onClose={() => setIsEditing(false)} />}
     </>
+  );
+}
+
+/** Why there is no grid, or since when it is as it stands; what is wrong with older commits alone is said below. */
+function State({ of }: { of: UsedWaterfall["answers"] }): ReactElement | null {
+  if (of.isPending) return <div className="waterfall-waits"><Loading rows={14} words="Loading the waterfall" /></div>;
+  if (of.isLoadingError) return <Failure error={of.error} again={() => void of.refetch()} />;
+  return of.isRefetchError ? <div className="waterfall-waits"><Older of={of} /></div> : null;
+}
+
+function Foot({ of, isWhole, onMore }: { of: UsedWaterfall["answers"]; isWhole: boolean; onMore: () => void }): ReactElement | null {
+  if (!of.hasNextPage && isWhole) return null;
+  return (
+    <footer className="waterfall-foot">
+      {of.isFetchNextPageError && <Failure error={of.error} again={() => void of.fetchNextPage()} />}
+      {of.hasNextPage && !of.isFetchNextPageError && (
+        <button type="button" className="button" disabled={of.isFetchingNextPage} onClick={onMore}>
+          {of.isFetchingNextPage ? "Looking…" : "Older commits"}
+        </button>
+      )}
+      {!isWhole && <small className="quiet">Not every column or job fits one answer: choose a repository to see all of them.</small>}
+    </footer>
   );
 }
 

@@ -24,6 +24,8 @@ export interface Column {
   pipelineId: number;
   pipeline: string;
   repository: string | null;
+  /** Of its pipeline: what is shown where the question names no branch; null: all of them. */
+  defaultBranch: string | null;
   last: Last | null;
 }
 
@@ -32,25 +34,55 @@ export interface Row {
   cells: ReadonlyMap<string, Cell>;
 }
 
-export interface Grid {
+/** One answer, as rows and columns. */
+export interface Part {
   rows: readonly Row[];
   columns: readonly Column[];
-  isWhole: boolean;
+  hasAllJobs: boolean;
+  hasAllPipelines: boolean;
+  /** Where older commits are asked for; null at the end. */
+  next: string | null;
 }
 
-/** Later answers hold older commits; a column is the same one in each by its pipeline and job. */
-export function gridOf(answers: readonly Waterfall[]): Grid {
-  const columns = new Map<string, Column>();
-  const rows: Row[] = [];
-  for (const answer of answers) {
-    const names = answer.pipelines.map((pipeline) => named(pipeline, columns));
-    const cells = answer.commits.map(() => new Map<string, Cell>());
-    fillPipelines(answer, names, cells);
-    fillJobs(answer, names, cells);
-    answer.commits.forEach((commit, place) => rows.push({ commit, cells: cells[place] ?? new Map() }));
+/** So many jobs' cells are read at a time: a moment in which the page answers nobody, but a short one. */
+const CELLS_AT_A_TIME = 2_000;
+
+/** What an answer says. Where it says the same as what was `known`, that is what is returned, so that nobody paints it again. */
+export async function partOf(answer: Waterfall, known: readonly Part[], breath: () => Promise<void>): Promise<Part> {
+  const kept = new Map(known.flatMap(({ columns }) => columns.map((column) => [column.key, column])));
+  const columns: Column[] = [];
+  const keys = answer.pipelines.map((pipeline) => named(pipeline, columns, kept));
+  const cells = answer.commits.map(() => new Map<string, Cell>());
+  fillPipelines(answer, keys, cells);
+  for (let start = 0; start < answer.job_cells.commit.length; start += CELLS_AT_A_TIME) {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other is what it is for
+    await breath();
+    fillJobs(answer, keys, cells, start, start + CELLS_AT_A_TIME);
   }
-  const isWhole = answers.every((answer) => answer.has_all_pipelines && answer.has_all_jobs);
-  return { rows, columns: ordered(columns), isWhole };
+  const before = new Map(known.flatMap(({ rows }) => rows.map((row) => [keyOf(row), row])));
+  const rows = answer.commits.map((commit, place) => {
+    const row = { commit, cells: cells[place] ?? new Map<string, Cell>() };
+    return sameOr(row, before.get(keyOf(row)));
+  });
+  return { rows, columns, hasAllJobs: answer.has_all_jobs, hasAllPipelines: answer.has_all_pipelines, next: answer.next_cursor };
+}
+
+export function keyOf({ commit }: Row): string {
+  return `${commit.repository} ${commit.sha}`;
+}
+
+/** The row as it was, where it says the same; else the new one with those cells that stayed. */
+function sameOr(row: Row, before: Row | undefined): Row {
+  if (before === undefined) return row;
+  const cells = new Map([...row.cells].map(([key, cell]) => [key, equalOr(cell, before.cells.get(key))]));
+  const isSame = cells.size === before.cells.size && [...cells].every(([key, cell]) => before.cells.get(key) === cell);
+  return isSame && equalOr(row.commit, before.commit) === before.commit ? before : { commit: row.commit, cells };
+}
+
+function equalOr<Item extends object>(item: Item, before: Item | undefined): Item {
+  if (before === undefined) return item;
+  const names = Object.keys(item) as (keyof Item)[];
+  return names.every((name) => item[name] === before[name]) ? before : item;
 }
 
 interface Keys {
@@ -58,31 +90,33 @@ interface Keys {
   jobs: readonly string[];
 }
 
-function named(pipeline: WaterfallPipeline, columns: Map<string, Column>): Keys {
-  const of = { pipelineId: pipeline.id, pipeline: pipeline.name, repository: pipeline.repository };
+function named(pipeline: WaterfallPipeline, columns: Column[], kept: ReadonlyMap<string, Column>): Keys {
+  const of = { pipelineId: pipeline.id, pipeline: pipeline.name, repository: pipeline.repository, defaultBranch: pipeline.default_branch };
+  const add = (column: Column): void => void columns.push(sameColumnOr(column, kept.get(column.key)));
   const own = `${pipeline.id}`;
-  keep(columns, { key: own, name: pipeline.name, stage: null, isPipeline: true, last: pipeline.last, ...of });
+  add({ key: own, name: pipeline.name, stage: null, isPipeline: true, last: pipeline.last, ...of });
   const jobs = pipeline.jobs.map((job) => {
     const key = `${own}/${job.name}`;
-    keep(columns, { key, name: job.name, stage: job.stage, isPipeline: false, last: job.last, ...of });
+    add({ key, name: job.name, stage: job.stage, isPipeline: false, last: job.last, ...of });
     return key;
   });
   return { pipeline: own, jobs };
 }
 
-function keep(columns: Map<string, Column>, column: Column): void {
-  if (!columns.has(column.key)) columns.set(column.key, column);
+function sameColumnOr(column: Column, before: Column | undefined): Column {
+  const isSameLast = JSON.stringify(column.last) === JSON.stringify(before?.last);
+  return before === undefined || !isSameLast ? column : equalOr({ ...column, last: before.last }, before);
 }
 
-/** A job that only an older page knows stands with the others of its pipeline all the same. */
-function ordered(columns: ReadonlyMap<string, Column>): Column[] {
-  const byPipeline = new Map<number, Column[]>();
-  for (const column of columns.values()) {
+/** Every column once, as the newest part has it; a job that only an older part knows stands with the others of its pipeline all the same. */
+export function columnsOf(parts: readonly Part[]): Column[] {
+  const byPipeline = new Map<number, Map<string, Column>>();
+  for (const column of parts.flatMap(({ columns }) => columns)) {
     const of = byPipeline.get(column.pipelineId);
-    if (of === undefined) byPipeline.set(column.pipelineId, [column]);
-    else of.push(column);
+    if (of === undefined) byPipeline.set(column.pipelineId, new Map([[column.key, column]]));
+    else if (!of.has(column.key)) of.set(column.key, column);
   }
-  return [...byPipeline.values()].flat();
+  return [...byPipeline.values()].flatMap((of) => [...of.values()]);
 }
 
 function fillPipelines(answer: Waterfall, names: readonly Keys[], cells: readonly Map<string, Cell>[]): void {
@@ -103,13 +137,13 @@ function fillPipelines(answer: Waterfall, names: readonly Keys[], cells: readonl
   }
 }
 
-function fillJobs(answer: Waterfall, names: readonly Keys[], cells: readonly Map<string, Cell>[]): void {
+function fillJobs(answer: Waterfall, names: readonly Keys[], cells: readonly Map<string, Cell>[], start: number, end: number): void {
   const of = answer.job_cells;
-  of.commit.forEach((commit, place) => {
+  for (let place = start; place < Math.min(end, of.commit.length); place += 1) {
     const key = names[of.pipeline[place] ?? -1]?.jobs[of.job[place] ?? -1];
     const status = of.status[place];
-    if (key === undefined || status === undefined) return;
-    cells[commit]?.set(key, {
+    if (key === undefined || status === undefined) continue;
+    cells[of.commit[place] ?? -1]?.set(key, {
       status,
       former: of.former[place] ?? null,
       isFlaky: of.is_flaky[place] ?? false,
@@ -120,7 +154,7 @@ function fillJobs(answer: Waterfall, names: readonly Keys[], cells: readonly Map
       attempts: null,
       webUrl: null,
     });
-  });
+  }
 }
 
 /** What of several matters most: what is broken, what is still to be waited for, a real result, then the rest. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { CELL_REM, ROW_REM, sightOf } from "./sight";
+import { CELL_REM, ROW_REM, rowsOfScreen, sightOf } from "./sight";
 
 const REM = 15;
 const SCREEN = { top: 0, left: 0, height: 700, width: 1000 };
@@ -26,5 +26,17 @@ describe("what is in sight", () => {
   it("is all there is where that is little", () => {
     expect(sightOf(SCREEN, REM, 3, 5)).toEqual({ rows: [0, 3], columns: [0, 5] });
     expect(sightOf({ ...SCREEN, top: 10_000 }, REM, 3, 5).rows).toEqual([3, 3]);
+  });
+});
+
+describe("the first question", () => {
+  it("is for what a window shows, and never for everything", () => {
+    expect([667, 900, 1440].map((height) => rowsOfScreen(height, REM))).toEqual([8, 13, 26]);
+    expect(rowsOfScreen(10_000, REM)).toBeLessThan(50);
+    expect(rowsOfScreen(0, REM)).toBeGreaterThan(0);
+  });
+
+  it("is for fewer where letters are larger", () => {
+    expect(rowsOfScreen(1440, 24)).toBeLessThan(rowsOfScreen(1440, REM));
   });
 });

@@ -1,5 +1,6 @@
 /** Which rows and columns of the grid are in sight; the others are only room. */
-import { useCallback, useState, useSyncExternalStore, type RefObject } from "react";
+import type { RefObject } from "react";
+import { useScrolled, type Scrolled } from "~/ui/use_scrolled";
 
 /** Of a commit's row and a column, in rem; waterfall.css has the same. */
 export const ROW_REM = 2.75;
@@ -9,17 +10,21 @@ export const CELL_REM = 2;
 const ROWS_AT_A_TIME = 4;
 const COLUMNS_AT_A_TIME = 8;
 
+/** Of a window's height, in rem: what stands above the rows of a grid that is as high as it may be, its head included. */
+const ABOVE_REM = 25;
+const FEWEST_ROWS = 8;
+const MOST_ROWS = 40;
+
+/** As many rows as a window of this height in pixels shows. */
+export function rowsOfScreen(height: number, rem: number): number {
+  const fitting = Math.ceil((height / rem - ABOVE_REM) / ROW_REM);
+  return Math.min(MOST_ROWS, Math.max(FEWEST_ROWS, fitting));
+}
+
 /** From the first (included) to the last (excluded). */
 export interface Sight {
   rows: readonly [number, number];
   columns: readonly [number, number];
-}
-
-export interface Scrolled {
-  top: number;
-  left: number;
-  height: number;
-  width: number;
 }
 
 export function sightOf({ top, left, height, width }: Scrolled, rem: number, rows: number, columns: number): Sight {
@@ -35,42 +40,6 @@ function span(scrolled: number, length: number, step: number, count: number, atA
   return [Math.min(Math.max(0, first), count), Math.min(count, last)];
 }
 
-/** What is in sight of the scrolling element, asked of the browser only when it moves. */
 export function useSight(scroller: RefObject<HTMLElement | null>, rem: number, rows: number, columns: number): Sight {
-  const [eye] = useState(() => new Eye());
-  const scrolled = useSyncExternalStore(
-    useCallback((changed) => eye.watch(scroller, rem, changed), [eye, scroller, rem]),
-    () => eye.now,
-  );
-  return sightOf(scrolled, rem, rows, columns);
-}
-
-class Eye {
-  /** Until it is measured: a screen of them. */
-  now: Scrolled = { top: 0, left: 0, height: 900, width: 1600 };
-
-  watch({ current: element }: RefObject<HTMLElement | null>, rem: number, changed: () => void): () => void {
-    if (element === null) return () => undefined;
-    const [rowPx, columnPx] = [ROW_REM * rem * ROWS_AT_A_TIME, CELL_REM * rem * COLUMNS_AT_A_TIME];
-    const look = (): void => {
-      const seen = {
-        top: Math.floor(element.scrollTop / rowPx) * rowPx,
-        left: Math.floor(element.scrollLeft / columnPx) * columnPx,
-        height: element.clientHeight,
-        width: element.clientWidth,
-      };
-      const { now } = this;
-      if (now.top === seen.top && now.left === seen.left && now.height === seen.height && now.width === seen.width) return;
-      this.now = seen;
-      changed();
-    };
-    look();
-    const observer = new ResizeObserver(look);
-    observer.observe(element);
-    element.addEventListener("scroll", look, { passive: true });
-    return () => {
-      observer.disconnect();
-      element.removeEventListener("scroll", look);
-    };
-  }
+  return sightOf(useScrolled(scroller, ROW_REM * rem * ROWS_AT_A_TIME, CELL_REM * rem * COLUMNS_AT_A_TIME), rem, rows, columns);
 }

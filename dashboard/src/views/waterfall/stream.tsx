@@ -15,13 +15,13 @@ const MOST = 50;
 
 export function Stream({ query }: { query: Query }): ReactElement {
   const newest = useGet<Builds>("/api/builds", { ...query, limit: 20 });
-  const changed = useChanged(query);
+  const { changed, gone } = useLive(query);
   return (
     <Panel title="Live" aside="the newest change on top" isFlush className="waterfall-stream">
       <Answered of={newest} rows={10}>
         {({ builds }) => {
           const known = new Set(changed.map((build) => build.id));
-          const all = [...changed, ...builds.filter((build) => !known.has(build.id))].slice(0, MOST);
+          const all = [...changed, ...builds.filter(({ id }) => !known.has(id) && !gone.has(id))].slice(0, MOST);
           if (all.length === 0) return <Blank icon="pulse" title="Quiet">What is built next appears here.</Blank>;
           return (
             <ol>
@@ -41,22 +41,31 @@ export function Stream({ query }: { query: Query }): ReactElement {
   );
 }
 
-/** The builds of this scope that changed since the view was opened, the last change first. */
-function useChanged(query: Query): readonly Build[] {
+interface Heard {
+  /** The builds of this scope that changed since the view was opened, the last change first. */
+  changed: readonly Build[];
+  /** Deleted since then. */
+  gone: ReadonlySet<number>;
+}
+
+const NOTHING: Heard = { changed: [], gone: new Set() };
+
+function useLive(query: Query): Heard {
   const asked = JSON.stringify(query);
-  const [kept, setKept] = useState<{ asked: string; builds: readonly Build[] }>({ asked, builds: [] });
+  const [kept, setKept] = useState({ asked, heard: NOTHING });
   useEffect(
     () =>
-      onBatch(({ builds }) => {
+      onBatch(({ builds, gone }) => {
         const mine = [...builds.values()].filter((build) => fits(build, query) === "yes").toReversed();
-        if (mine.length === 0) return;
+        if (mine.length === 0 && gone.size === 0) return;
         setKept((before) => {
-          const others = before.asked === asked ? before.builds.filter((build) => !builds.has(build.id)) : [];
-          return { asked, builds: [...mine, ...others].slice(0, MOST) };
+          const heard = before.asked === asked ? before.heard : NOTHING;
+          const others = heard.changed.filter(({ id }) => !builds.has(id) && !gone.has(id));
+          return { asked, heard: { changed: [...mine, ...others].slice(0, MOST), gone: gone.size === 0 ? heard.gone : new Set([...heard.gone, ...gone]) } };
         });
       }),
     // oxlint-disable-next-line react/exhaustive-deps -- the query is the same while its text is
     [asked],
   );
-  return kept.asked === asked ? kept.builds : [];
+  return kept.asked === asked ? kept.heard : NOTHING;
 }

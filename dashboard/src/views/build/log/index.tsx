@@ -39,10 +39,17 @@ export function Log({ build, attempt, job, hasJobs, isOpen, isBroken }: Props): 
   const { state, again } = useLog(build, attempt, job, hasJobs, isOpen);
   if (state.phase !== "read" && state.text.count === 0) return <NoLines state={state} again={again} isOpen={isOpen} />;
   if (state.text.count === 0) return <Blank icon="list" title={state.isComplete ? "It printed nothing" : "Nothing was printed yet"} />;
-  return <Lines key={`${build} ${attempt} ${job}`} state={state} isBroken={isBroken} download={{ build, attempt, job }} />;
+  return <Lines key={`${build} ${attempt} ${job}`} state={state} again={again} isBroken={isBroken} download={{ build, attempt, job }} />;
 }
 
-function Lines({ state, isBroken, download }: { state: LogState; isBroken: boolean; download: Download }): ReactElement {
+interface LinesProps {
+  state: LogState;
+  again: () => void;
+  isBroken: boolean;
+  download: Download;
+}
+
+function Lines({ state, again, isBroken, download }: LinesProps): ReactElement {
   const { get, set } = useParameters();
   const view = useLogView(state);
   const [words, setWords] = useState(get("find") ?? "");
@@ -51,15 +58,19 @@ function Lines({ state, isBroken, download }: { state: LogState; isBroken: boole
   const [isWrapped, setIsWrapped] = usePreference("log.wrap", flagOr(false));
   const [hasTimes, setHasTimes] = usePreference("log.times", flagOr(false));
   const field = useRef<HTMLInputElement>(null);
+  const frame = useRef<HTMLDivElement>(null);
   const linked = useLinkedLine();
   const { text } = state;
-  const isOver = state.phase === "read";
+  const isOver = state.phase === "read" || state.phase === "stopped";
   const found = useSearch(text, text.count, words);
   const first = isBroken && isOver ? (text.errors[0] ?? null) : null;
   useFirstSight(linked ?? first, text.count, isOver, view.show);
 
+  /** Whoever asks for a line wants to see it, wherever the page stands. */
+  const bringIntoSight = (): void => frame.current?.scrollIntoView({ block: "nearest" });
   const goTo = (line: number | undefined): void => {
     if (line === undefined) return;
+    bringIntoSight();
     setIsFollowing(false);
     setCurrent(line);
     view.show(line);
@@ -74,7 +85,11 @@ function Lines({ state, isBroken, download }: { state: LogState; isBroken: boole
     stepIn(found.lines, by);
     if (words !== get("find")) set({ find: words });
   };
-  const follow = (): void => setIsFollowing(!isFollowing && !state.isComplete);
+  const follow = (): void => {
+    const isWanted = !isFollowing && !state.isComplete;
+    if (isWanted) bringIntoSight();
+    setIsFollowing(isWanted);
+  };
   const toError = (by: 1 | -1): void => stepIn(text.errors, by);
   useShortcuts([
     { keys: ["f"], words: "Follow the end of the log", group: GROUP, run: follow },
@@ -109,7 +124,7 @@ function Lines({ state, isBroken, download }: { state: LogState; isBroken: boole
   };
   const average = state.bytes / Math.max(1, text.count);
   return (
-    <div className="log" data-wrap={isWrapped || undefined} style={{ "--log-rows": view.rows.count, "--log-digits": String(text.count).length } as object}>
+    <div ref={frame} className="log" data-wrap={isWrapped || undefined} style={{ "--log-rows": view.rows.count, "--log-digits": String(text.count).length } as object}>
       <LogToolbar
         field={field} words={words} change={change} found={found} place={found.lines.indexOf(current)} step={step}
         errors={text.errors.length} errorPlace={text.errors.indexOf(current)} toError={toError}
@@ -122,12 +137,12 @@ function Lines({ state, isBroken, download }: { state: LogState; isBroken: boole
         count={view.rows.count} rowsALine={isWrapped ? Math.max(1, average / COLUMNS) : 1} render={render}
         wanted={view.wanted} rowOf={(line) => view.rows.rowOf(line)} isFollowing={isFollowing} onLeave={() => setIsFollowing(false)}
       />
-      <Foot state={state} />
+      <Foot state={state} again={again} />
     </div>
   );
 }
 
-function Foot({ state }: { state: LogState }): ReactElement {
+function Foot({ state, again }: { state: LogState; again: () => void }): ReactElement {
   return (
     <footer className="log-foot">
       <span>{count(state.text.count, "line")}</span>
@@ -135,12 +150,20 @@ function Foot({ state }: { state: LogState }): ReactElement {
       {state.masked > 0 && <span title="What looked like a secret was replaced by [secret] before the log was stored">{count(state.masked, "secret")} masked</span>}
       {state.isTruncated && <span className="tag late">Cut: the provider's log is longer than what is kept</span>}
       <span className="push" role="status">
-        {state.phase === "reading" && <><Icon name="ring" spins /> Reading</>}
-        {state.phase === "read" && (state.isComplete ? "Complete" : <><Icon name="ring" spins /> Still growing, asked for every 10 s</>)}
-        {state.problem !== null && <> · {state.problem.detail ?? state.problem.title}</>}
+        <Going state={state} />
+        {state.problem !== null && <> · <span className="foreign">{state.problem.detail ?? state.problem.title}</span></>}
       </span>
+      {state.phase === "stopped" && <button type="button" className="button plain" onClick={again}>Ask again</button>}
     </footer>
   );
+}
+
+/** Whether more is to come. */
+function Going({ state: { phase, problem, isComplete } }: { state: LogState }): ReactNode {
+  if (phase === "reading") return <><Icon name="ring" spins /> Reading</>;
+  if (phase === "stopped") return "What came before; it is asked for no more";
+  if (problem !== null) return "What came before; it is asked for again";
+  return isComplete ? "Complete" : <><Icon name="ring" spins /> Still growing, asked for every 10 s</>;
 }
 
 function size(bytes: number): string {

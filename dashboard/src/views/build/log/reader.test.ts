@@ -150,6 +150,29 @@ test("what was read stays when the server cannot be reached any more", async () 
   expect([state.phase, textOf(state)]).toEqual(["read", ["one"]]);
 });
 
+test.each([[401, "A key is needed."], [403, "This key may not read logs."], [404, "The log was deleted."]])("a log that was read and may be had no more (%i) stays, says why, and is not asked for again", async (status, detail) => {
+  answers = [whole("one\n", false), problem(status, detail)];
+  const reader = reading();
+  await until(reader, (state) => state.phase === "read");
+  reader.again();
+  const state = await until(reader, (now) => now.phase === "stopped");
+  expect([state.problem?.detail, state.retryAt, textOf(state)]).toEqual([detail, null, ["one"]]);
+  await new Promise((later) => setTimeout(later, 100));
+  expect(asked).toHaveLength(2);
+});
+
+test("a log that grows and cannot be fetched says why, and goes on once it can", async () => {
+  answers = [whole("one\n", false), problem(502, "The log could not be fetched."), whole("one\ntwo\n", true)];
+  const reader = reading();
+  await until(reader, (state) => state.phase === "read");
+  reader.again();
+  const state = await until(reader, (now) => now.problem !== null);
+  expect([state.phase, state.problem?.detail, textOf(state)]).toEqual(["read", "The log could not be fetched.", ["one"]]);
+  reader.again();
+  const after = await until(reader, (now) => now.isComplete);
+  expect([after.problem, textOf(after)]).toEqual([null, ["one", "two"]]);
+});
+
 test("nobody listening, nothing is asked; listening again, it is read from the beginning", async () => {
   answers = [whole("one\n", true)];
   const reader = reading();

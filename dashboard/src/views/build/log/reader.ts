@@ -6,8 +6,8 @@ import { pause } from "./search";
 import { LogText } from "./text";
 
 export interface LogState {
-  /** `asked`: nothing came yet; `fetched`: the provider is being asked; `read`: all that there is now is here. */
-  phase: "asked" | "fetched" | "reading" | "read" | "missing" | "refused";
+  /** `asked`: nothing came yet; `fetched`: the provider is being asked; `read`: all that there is now is here; `stopped`: it was, and no more may be had. */
+  phase: "asked" | "fetched" | "reading" | "read" | "stopped" | "missing" | "refused";
   text: LogText;
   /** Changes with everything that is to be shown. */
   version: number;
@@ -119,7 +119,7 @@ export class LogReader {
       const { response, tag } = await this.ask(signal);
       if (response.status === 202) {
         await response.body?.cancel();
-        this.change({ phase: this.state.bytes > 0 ? this.state.phase : "fetched", problem: null });
+        this.change({ phase: this.hasText ? "read" : "fetched", problem: null });
         return secondsOf(response) ?? 2000;
       }
       if (response.status === 416) {
@@ -136,7 +136,7 @@ export class LogReader {
       return isComplete && !(this.isBuildOpen && this.at.job === null) ? null : AGAIN_MS;
     } catch (error) {
       if (signal.aborted) return null;
-      this.change({ phase: this.state.bytes > 0 ? "read" : "refused", problem: problemOf(error) });
+      this.change({ phase: this.hasText ? "read" : "refused", problem: problemOf(error) });
       return AGAIN_MS;
     }
   }
@@ -158,10 +158,16 @@ export class LogReader {
   private async refused(response: Response): Promise<number | null> {
     const problem = (await response.json().catch(() => ({ detail: `The server answered ${response.status}.` }))) as Problem;
     const isMissing = response.status === 404;
-    if (this.state.bytes === 0) this.change({ phase: isMissing ? "missing" : "refused", problem });
-    if (response.status === 401 || response.status === 403) return null;
-    if (isMissing) return this.isBuildOpen ? AGAIN_MS : null;
-    return secondsOf(response) ?? AGAIN_MS;
+    const isOver = response.status === 401 || response.status === 403 || (isMissing && !this.isBuildOpen);
+    const wait = isOver ? null : isMissing ? AGAIN_MS : (secondsOf(response) ?? AGAIN_MS);
+    if (this.hasText) this.change({ phase: isOver ? "stopped" : "read", problem });
+    else this.change({ phase: isMissing ? "missing" : "refused", problem });
+    return wait;
+  }
+
+  /** What was read stays in sight, whatever comes next. */
+  private get hasText(): boolean {
+    return this.state.text.count > 0;
   }
 
   /** What came, at the end of what is there, or in its place. Returns whether it fitted: else all is to be read anew. */

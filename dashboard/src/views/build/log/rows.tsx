@@ -41,12 +41,13 @@ export function LogRows({ count, rowsALine, render, wanted, rowOf, isFollowing, 
     if (isFollowing && scroller.current !== null) scroller.current.scrollTop = scroller.current.scrollHeight;
   }, [isFollowing, count, viewportPx]);
 
-  const moved = (now: number): void => {
-    if (now < scrolled - 2 && isFollowing && now < totalPx(extent) - viewportPx - 2) onLeave();
-    setScrolled(now);
+  // A log that becomes higher moves up as well, and stays at its end.
+  const moved = ({ scrollTop, scrollHeight, clientHeight }: HTMLElement): void => {
+    if (isFollowing && scrollTop < scrolled - 2 && scrollTop < scrollHeight - clientHeight - 2) onLeave();
+    setScrolled(scrollTop);
   };
   return (
-    <div ref={scroller} className="log-scroller" role="region" aria-label="Lines of the log" tabIndex={0} onScroll={(event) => moved(event.currentTarget.scrollTop)}>
+    <div ref={scroller} className="log-scroller" role="region" aria-label="Lines of the log" tabIndex={0} onScroll={(event) => moved(event.currentTarget)}>
       <div className="log-extent" style={{ blockSize: totalPx(extent) }}>
         <div ref={layer} className="log-layer">
           {Array.from({ length: Math.max(0, sight.last - sight.first) }, (_, place) => render(sight.first + place))}

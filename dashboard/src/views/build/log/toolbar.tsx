@@ -35,7 +35,13 @@ export function LogToolbar(props: Props): ReactElement {
         {props.isFollowing !== null && <Switch words="Follow" isOn={props.isFollowing} flip={props.follow} />}
         <Switch words="Wrap" isOn={props.isWrapped} flip={props.wrap} />
         {props.hasTimes !== null && <Switch words="Times" isOn={props.hasTimes} flip={props.times} />}
-        <a className="button square plain" href={address(`/api/builds/${build}/log`, { attempt, job })} download={`build-${build}-attempt-${attempt}${job === null ? "" : `-job-${job}`}.log`} aria-label="Download the log" title="Download the log">
+        <a
+          className="button square plain"
+          href={address(`/api/builds/${build}/log`, { attempt, job })}
+          download={`build-${build}-attempt-${attempt}${job === null ? "" : `-job-${job}`}.log`}
+          aria-label="Download the log"
+          title="Download the log"
+        >
           <Icon name="download" />
         </a>
       </div>
@@ -53,7 +59,16 @@ function SearchField({ field, words, change, found, place, step }: Props): React
   return (
     <div className="log-search" role="search">
       <Icon name="search" />
-      <input ref={field} type="search" className="input" placeholder="Search the log" aria-label="Search the log" value={words} onChange={(event) => change(event.target.value)} onKeyDown={pressed} />
+      <input
+        ref={field}
+        type="search"
+        className="input"
+        placeholder="Search the log"
+        aria-label="Search the log"
+        value={words}
+        onChange={(event) => change(event.target.value)}
+        onKeyDown={pressed}
+      />
       {words !== "" && (
         <>
           <output className="number">{said(found, place)}</output>
@@ -85,8 +100,12 @@ function Errors({ errors, errorPlace, toError }: Props): ReactElement {
 function Steps({ words, step, isOff }: { words: string; step: (by: 1 | -1) => void; isOff: boolean }): ReactElement {
   return (
     <>
-      <button type="button" className="button square plain" aria-label={`Previous ${words}`} disabled={isOff} onClick={() => step(-1)}><Icon name="up" /></button>
-      <button type="button" className="button square plain" aria-label={`Next ${words}`} disabled={isOff} onClick={() => step(1)}><Icon name="down" /></button>
+      <button type="button" className="button square plain" aria-label={`Previous ${words}`} disabled={isOff} onClick={() => step(-1)}>
+        <Icon name="up" />
+      </button>
+      <button type="button" className="button square plain" aria-label={`Next ${words}`} disabled={isOff} onClick={() => step(1)}>
+        <Icon name="down" />
+      </button>
     </>
   );
 }

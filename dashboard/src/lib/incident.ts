@@ -1,23 +1,23 @@
 /** How an incident stands, in a word and in sentences. Pure. */
 import type { Incident } from "~/api/types";
-import { count } from "~/lib/numbers";
-import type { IconName, Tone } from "~/lib/status";
+import { count } from "./numbers";
+import { installationName } from "./provider";
+import type { IconName, Look } from "./status";
 
-export interface Standing {
-  word: string;
-  tone: Tone;
-  icon: IconName;
-}
-
-const STANDINGS: Readonly<Record<Incident["status"], Standing>> = {
+const LOOKS: Readonly<Record<Incident["status"], Look>> = {
   broken: { word: "Broken", tone: "bad", icon: "cross" },
   flapping: { word: "Flapping", tone: "late", icon: "warning" },
   fixed: { word: "Fixed", tone: "good", icon: "check" },
 };
 
-export function standingOf(status: Incident["status"]): Standing {
-  return STANDINGS[status];
+export function incidentLook(status: Incident["status"]): Look {
+  return LOOKS[status];
 }
+
+/** What it means that an incident is silent. */
+export const SILENT =
+  "It is no news, so nobody is told: it was there before anybody watched, is of the past, or was learnt of too late.";
+const FLAKY = "The same build failed and passed in a later attempt, so what it built does not explain it.";
 
 export interface Mark {
   name: string;
@@ -30,9 +30,10 @@ type Marked = Pick<Incident, "status" | "flaps" | "is_flaky" | "is_silent">;
 /** What is peculiar about it, and what that means for whoever looks. */
 export function marksOf(incident: Marked): Mark[] {
   const marks: Mark[] = [];
-  if (incident.status === "flapping" || incident.flaps > 0) marks.push({ name: "Flapping", icon: "warning", words: flapping(incident.flaps) });
-  if (incident.is_flaky) marks.push({ name: "Flaky", icon: "flask", words: "The same build failed and passed in a later attempt, so what it built does not explain it." });
-  if (incident.is_silent) marks.push({ name: "Silent", icon: "bell", words: "It is no news, so nobody is told: it was there before anybody watched, is of the past, or was learnt of too late." });
+  const isFlapping = incident.status === "flapping" || incident.flaps > 0;
+  if (isFlapping) marks.push({ name: "Flapping", icon: "warning", words: flapping(incident.flaps) });
+  if (incident.is_flaky) marks.push({ name: "Flaky", icon: "flask", words: FLAKY });
+  if (incident.is_silent) marks.push({ name: "Silent", icon: "bell", words: SILENT });
   return marks;
 }
 
@@ -52,7 +53,8 @@ export function brokenFor(incident: Pick<Incident, "opened_at" | "fixed_at">, no
   return Math.max(0, Math.round((until - Date.parse(incident.opened_at)) / 1000));
 }
 
-/** Where it is, unless the pipeline is called the same. */
-export function placeOf(incident: Pick<Incident, "repository" | "pipeline_name" | "instance">): string {
-  return incident.repository === null || incident.repository === incident.pipeline_name ? incident.instance : incident.repository;
+/** Its repository; its installation where none is known, or where the pipeline is called the same. */
+export function placeOf(incident: Pick<Incident, "repository" | "pipeline_name" | "provider" | "instance">): string {
+  const { repository } = incident;
+  return repository === null || repository === incident.pipeline_name ? installationName(incident) : repository;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { anIncident } from "./an_incident";
-import { brokenFor, marksOf, often, placeOf } from "./standing";
+import { anIncident } from "~/views/incident/an_incident";
+import { brokenFor, marksOf, often, placeOf } from "./incident";
 
 const NOON = Date.parse("2026-11-20T12:00:00Z");
 
@@ -37,8 +37,8 @@ describe("how long it is broken", () => {
 
 test("a pipeline that is called as its repository says where it runs instead", () => {
   expect(placeOf(anIncident())).toBe("acme/web");
-  expect(placeOf(anIncident({ pipeline_name: "acme/web" }))).toBe("github");
-  expect(placeOf(anIncident({ repository: null, instance: "jenkins-eu" }))).toBe("jenkins-eu");
+  expect(placeOf(anIncident({ pipeline_name: "acme/web" }))).toBe("GitHub");
+  expect(placeOf(anIncident({ repository: null, provider: "jenkins", instance: "jenkins-eu" }))).toBe("Jenkins jenkins-eu");
 });
 
 test("small numbers of times are words", () => {

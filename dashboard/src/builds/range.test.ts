@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { rangeOf, scrollFor } from "./use_range";
+import { rangeOf, scrollFor } from "./range";
 
 it("draws a few rows more than are in sight", () => {
   expect(rangeOf(4400, 440, 44, 20_000)).toEqual({ first: 94, last: 116 });

@@ -1,0 +1,87 @@
+/** Above the commits: which pipelines and jobs the columns are, and what those that did not run last came to. */
+import { useMemo, type ReactElement } from "react";
+import { lookOf } from "~/lib/status";
+import { exact } from "~/lib/time";
+import { StaleMark } from "~/shell/stale_mark";
+import { useStale } from "~/shell/use_stale";
+import { ViewLink } from "~/ui/view_link";
+import { GLYPHS } from "./glyphs";
+import { cellOf, type Shown } from "./groups";
+import type { Row } from "./model";
+import { hasRepositories, isFirst, placed, spansOf, staleReason, titleOf } from "./spans";
+
+/** How many columns are out of sight on either side. */
+export interface RoomBeside {
+  before: number;
+  after: number;
+}
+
+interface Props {
+  columns: readonly Shown[];
+  inSight: readonly Shown[];
+  room: RoomBeside;
+  rows: readonly Row[];
+}
+
+export function GridHead({ columns, inSight, room, rows }: Props): ReactElement {
+  const stale = useStale();
+  const spans = useMemo(() => spansOf(columns), [columns]);
+  const isPlaced = useMemo(() => hasRepositories(columns.map(({ group }) => group)), [columns]);
+  const idle = useMemo(() => inSight.map((column) => rows.every((row) => cellOf(row, column) === undefined)), [inSight, rows]);
+  return (
+    <thead>
+      <tr className="waterfall-groups">
+        <th rowSpan={2} scope="col" className="waterfall-corner">Commit</th>
+        {spans.map((span) => (
+          <th key={span.key} colSpan={span.columns} scope="colgroup" title={span.title}>{span.columns > 1 && <span className="foreign">{span.name}</span>}</th>
+        ))}
+      </tr>
+      <tr>
+        <Gap columns={room.before} />
+        {inSight.map((column, index) => (
+          <th key={column.key} scope="col" className={nameClass(columns, room.before + index)} title={titleOf(column)}>
+            <span>
+              <StaleMark reason={staleReason(columns, room.before + index, stale)} />
+              <span className="foreign">{nameOf(column, isPlaced && isAlone(columns, room.before + index))}</span>
+            </span>
+            {idle[index] && <LastResult column={column} />}
+          </th>
+        ))}
+        <Gap columns={room.after} />
+      </tr>
+    </thead>
+  );
+}
+
+/** Where columns stand that are out of sight. */
+export function Gap({ columns }: { columns: number }): ReactElement | null {
+  return columns > 0 ? <td colSpan={columns} aria-hidden="true" /> : null;
+}
+
+/** Over a single column is no room for a heading. */
+function isAlone(columns: readonly Shown[], place: number): boolean {
+  return isFirst(columns, place) && isFirst(columns, place + 1);
+}
+
+function nameOf(column: Shown, isPlaced: boolean): string {
+  if (column.isGroup) return `${column.name} (${column.columns.length})`;
+  return placed(column.name, isPlaced ? (column.columns[0]?.repository ?? null) : null);
+}
+
+/** A column in which nothing of these commits ran keeps what came before. */
+function LastResult({ column }: { column: Shown }): ReactElement | null {
+  const last = column.columns.find((one) => one.last !== null)?.last;
+  if (!last) return null;
+  const { word } = lookOf(last.status);
+  return (
+    <ViewLink to={`/builds/${last.build_id}`} className={`waterfall-last ${last.status}`} title={`Last result: ${word}, ${exact(last.queued_at)}`} aria-label={`Last result: ${word}`}>
+      {GLYPHS[last.status] ?? "?"}
+    </ViewLink>
+  );
+}
+
+function nameClass(columns: readonly Shown[], place: number): string {
+  const column = columns[place];
+  const isOwn = column?.columns.length === 1 && column.columns[0]?.isPipeline;
+  return ["waterfall-name", column?.isGroup && "whole", isOwn && "own", isFirst(columns, place) && "first"].filter(Boolean).join(" ");
+}

@@ -1,0 +1,150 @@
+"""The waterfall while builds go on: an event changes its cell in place, and nobody asks for everything again."""
+
+import re
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import Page, Request, Route, WebSocketRoute, expect
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from shared.clock import utc_now
+from shared.recorder import record
+from tests.dashboard.looking import Looking, settle
+from tests.factories import a_build, a_job, minutes
+
+SHA = "5ca1ab1e" * 5
+SOON_MS = 5_000
+QUESTIONS = "**/api/waterfall?*"
+
+
+def commit(engine: Engine, status: str, job: str) -> None:
+    queued_at = utc_now() - minutes(1)
+    build = a_build(
+        status,
+        external_id="9100",
+        number=9100,
+        queued_at=queued_at,
+        commit_sha=SHA,
+        commit_message="A commit to follow",
+        branch="followed",
+        jobs=(a_job(job, name="followed"),),
+    )
+    with Session(engine) as session, session.begin():
+        record(session, [build], instance_id=1, source_id=1, is_backfill=False)
+
+
+class Stream:
+    """The stream of events to a page, which hears of nothing until it is let go."""
+
+    def __init__(self, page: Page) -> None:
+        self._is_held = True
+        self._held: list[str | bytes] = []
+        page.route_web_socket(re.compile("/ws$"), self._open)
+
+    def _open(self, to_page: WebSocketRoute) -> None:
+        self._to_page = to_page
+        to_page.connect_to_server().on_message(self._hear)
+
+    def _hear(self, message: str | bytes) -> None:
+        if self._is_held:
+            self._held.append(message)
+        else:
+            self._to_page.send(message)
+
+    def let_go(self) -> None:
+        self._is_held = False
+        for message in self._held:
+            self._to_page.send(message)
+
+
+def asked(request: Request) -> dict[str, list[str]] | None:
+    """What the waterfall is asked for; None: the question is another."""
+    url = urlsplit(request.url)
+    return parse_qs(url.query) if url.path == "/api/waterfall" else None
+
+
+def is_whole(request: Request) -> bool:
+    query = asked(request)
+    return query is not None and "commit_sha" not in query
+
+
+def test_an_event_changes_its_cell_and_only_its_commit_is_asked_for(looking: Looking, engine: Engine) -> None:
+    commit(engine, "running", "running")
+    page = looking.open()
+    stream = Stream(page)
+    page.goto("/waterfall?repository=acme%2Fweb&branch=followed")
+    settle(page)
+    row = page.locator("tr[data-row]").filter(has_text="A commit to follow")
+    # Once it hears of events, the page asks for everything a last time.
+    with page.expect_request_finished(is_whole):
+        stream.let_go()
+    row.locator("td.running").first.evaluate("cell => { cell.isMarked = true }")
+    # What is asked from here on waits for its answer: the change is told by the event alone.
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(QUESTIONS, hold)
+
+    with page.expect_request(lambda request: asked(request) is not None):
+        commit(engine, "failed", "failed")
+
+    cell = row.locator("td.failed").first
+    expect(cell).to_be_visible(timeout=SOON_MS)
+    assert cell.evaluate("cell => cell.isMarked") is True
+    expect(row.locator("td.running")).to_have_count(1)
+    held[0].continue_()
+    expect(row.locator("td.running")).to_have_count(0, timeout=SOON_MS)
+    assert [(asked(route.request) or {}).get("commit_sha") for route in held] == [[SHA]]
+
+
+def test_what_is_wrong_with_older_commits_is_said_below_them(looking: Looking) -> None:
+    looking.forgive("400")
+    page = looking.visit("/waterfall?repository=acme%2Fstorefront")
+    grid = page.get_by_role("grid", name="Commits by pipelines and jobs")
+    expect(grid).to_have_attribute("aria-rowcount", "52")
+    problem = {"title": "Bad Request", "status": 400, "detail": "That is too old."}
+    page.route("**/api/waterfall?*cursor=*", lambda route: route.fulfill(status=400, json=problem))
+
+    page.get_by_role("button", name="Older commits").click()
+
+    alert = page.get_by_role("main").get_by_role("alert").filter(has_text="That is too old.")
+    expect(alert).to_be_visible()
+    expect(grid).to_have_attribute("aria-rowcount", "52")
+    page.unroute_all()
+    alert.get_by_role("button", name="Try again").click()
+    expect(alert).to_have_count(0)
+    expect(grid).not_to_have_attribute("aria-rowcount", "52")
+
+
+def test_figures_that_are_refused_say_so(looking: Looking) -> None:
+    looking.forgive("400")
+    page = looking.open()
+    problem = {"title": "Bad Request", "status": 400, "detail": "No figures today."}
+    page.route("**/api/metrics/overview?*", lambda route: route.fulfill(status=400, json=problem))
+    page.goto("/waterfall?repository=acme%2Fstorefront")
+
+    settle(page)
+
+    expect(page.get_by_role("main").get_by_role("alert").filter(has_text="No figures today.")).to_be_visible()
+
+
+_OUTSIDE = """
+() => [...document.querySelectorAll(".waterfall-name")].flatMap((head) => {
+  const [own, room] = [head.firstElementChild.getBoundingClientRect(), head.getBoundingClientRect()];
+  return own.left < room.left - 1 || own.right > room.right + 1 || own.top < room.top - 1 ? [head.title] : [];
+})
+"""
+
+
+def test_every_pipeline_has_a_heading_that_says_of_which_repository_it_is(visit: Callable[..., Page]) -> None:
+    page = visit("/waterfall")
+
+    headings = page.locator(".waterfall-groups th")
+    for name in ("ci · acme/payments", "ci · acme/storefront", "e2e · acme/storefront"):
+        expect(headings.filter(has_text=name)).to_have_count(1)
+    expect(headings.filter(has_text="platform/search")).to_have_text("platform/search")
+    assert page.locator(".waterfall-name").count() > 10
+    assert page.evaluate(_OUTSIDE) == []

@@ -20,8 +20,8 @@ LOGS = {"/api/builds/{build_id}/log", "/api/logs/{provider}/{external_id}"}
 NEEDED = {"/api/pipelines/durations": "?pipeline_id=1"}
 """What a question cannot be asked without."""
 
-OURS = ("/api/routes", "/api/receivers", "/api/silences", "/api/deliveries", "/api/events")
-"""What we were told to do and did ourselves: it depends on no source."""
+OURS = ("/api/routes", "/api/receivers", "/api/silences", "/api/deliveries", "/api/events", "/api/session")
+"""What we were told to do and did ourselves, and who asks: it depends on no source."""
 
 
 def described() -> dict[str, Any]:

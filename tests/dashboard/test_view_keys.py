@@ -154,7 +154,9 @@ def built_twice(looking: Looking, engine: Engine, *, height: int = 900) -> Page:
     """The page of a build with two attempts; its log is asked for in vain, since nobody collects here."""
     page = looking.open(height=height)
     page.goto(f"/builds/{find(engine, _TWICE)}")
-    expect(page.get_by_role("region", name="Jobs").locator(".skeleton")).to_have_count(0)
+    jobs = page.get_by_role("region", name="Jobs")
+    expect(jobs).to_be_visible()
+    expect(jobs.locator(".skeleton")).to_have_count(0)
     return page
 
 

@@ -181,7 +181,9 @@ def _walk(asked: _Asked, walk: Walk, ahead: int) -> str:
 
     The entry at which a stream stopped comes along even if it does not fit: above the newest of these all is known.
     """
-    fits = " AND ".join(asked.conditions.besides(walk.serves)) or "true"
+    # Where every entry fits, the builds behind them are not looked at.
+    does_fit = _fits(asked, walk)
+    fits = "true" if does_fit else " AND ".join(asked.conditions.besides(walk.serves))
     where = " AND ".join([walk.where, *asked.conditions.within(walk.queued_at, walk.id)])
     newest, limit = f"ORDER BY {walk.queued_at} DESC, {walk.id} DESC", asked.most
     return f"""
@@ -190,7 +192,7 @@ def _walk(asked: _Asked, walk: Walk, ahead: int) -> str:
                 SELECT * FROM (
                     SELECT {walk.queued_at} AS queued_at, {walk.id} AS id, {fits} AS fits,
                            row_number() OVER ({newest}) AS nth
-                    FROM {walk.builds} WHERE {where} {newest} LIMIT {ahead:d}
+                    FROM {walk.index if does_fit else walk.builds} WHERE {where} {newest} LIMIT {ahead:d}
                 ) entries WHERE fits OR nth = {ahead:d} ORDER BY queued_at DESC, id DESC LIMIT {limit:d}
             ) stream
         ), reached AS (

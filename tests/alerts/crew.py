@@ -2,6 +2,7 @@
 
 import multiprocessing
 import random
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -114,6 +115,7 @@ class Ledger(WebhookStand):
         super().__init__()
         self.engine = engine
         self.latency_seconds = latency_seconds
+        self.has_taken = threading.Event()
         self.taken_at: list[float] = []
         self.entries: list[Taken] = []
         self.url = f"http://127.0.0.1:{self.port}/hooks/{self.secret}"
@@ -125,6 +127,7 @@ class Ledger(WebhookStand):
         changes = tuple((incident, change) for incident, kind in items for change in SAID_BY[kind])
         self.entries.append(Taken(changes, body["is_possible_repeat"]))
         self.taken_at.append(time.time())
+        self.has_taken.set()
         time.sleep(self.latency_seconds)  # so that kills also fall between taking and answering
         super().answer(exchange)
 
@@ -192,15 +195,22 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> None:
 
 
 def drill(database: Engine, database_url: str, *, alerts: int, kills: int, **options: bool) -> tuple[Verdict, int]:
-    """What arrives of so many alerts while two workers are killed so often; how often a message was begun again."""
+    """What arrives of so many alerts while two workers are killed so often; how often a message was begun again.
+
+    One kill falls anywhere, the next one while a message that arrived is not answered yet, and so on.
+    """
     chance = random.Random(SEED)
     feed = Feed(database)
-    with Ledger(database, latency_seconds=0.02) as ledger, a_crew(database_url, ledger, size=2, **options) as crew:
+    with Ledger(database, latency_seconds=0.05) as ledger, a_crew(database_url, ledger, size=2, **options) as crew:
         feed.step(1)
         wait_for(lambda: len(ledger.entries) > 0, 20)
         for left in range(kills, 0, -1):
+            ledger.has_taken.clear()
             feed.step((alerts - feed.fed) // left)
-            time.sleep(chance.uniform(0.02, 0.3))
+            if left % 2:
+                ledger.has_taken.wait(2)
+            else:
+                time.sleep(chance.uniform(0.02, 0.3))
             crew.kill(chance.randrange(2))
         wait_for(feed.is_settled, 60)
     expected = feed.expected()

@@ -21,7 +21,7 @@ QUICK_SHARE = 0.1
 
 
 def main() -> int:
-    """Measure, print the table, add to the history; the exit code says nothing about the figures: they are no test."""
+    """Measure, print the table, add to the history; with `--hold` the exit code says whether the promises hold."""
     arguments = _arguments()
     setup.configure("info", "auto", "benchmarks")
     before = history.last_values() if arguments.compare else {}
@@ -38,7 +38,11 @@ def main() -> int:
         arguments.json.write_bytes(orjson.dumps(orjson.loads(line), option=orjson.OPT_INDENT_2))
     if arguments.markdown is not None:
         arguments.markdown.write_text(table.rows(found))
-    return 0
+    if arguments.hold is None:
+        return 0
+    missed = [figure.name for figure in found if not figure.is_held(arguments.hold)]
+    print(f"missed: {'; '.join(missed)}" if missed else "all promises hold", flush=True)
+    return 1 if missed else 0
 
 
 def _wanted(arguments: argparse.Namespace) -> Wanted:
@@ -55,6 +59,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small data and few requests: whether it works at all")
     parser.add_argument("--keep", type=Path, help="keep the database folder there, and its data sets for later runs")
     parser.add_argument("--compare", action="store_true", help="say beside each figure what the last run measured")
+    parser.add_argument(
+        "--hold",
+        type=float,
+        metavar="SLACK",
+        help="fail where a promise does not hold; times may be SLACK times as long as promised, bytes and rows may not",
+    )
     parser.add_argument("--json", type=Path, help="write this run there as well")
     parser.add_argument("--markdown", type=Path, help="write the table of docs/figures.md there")
     parser.add_argument(

@@ -23,6 +23,12 @@ class Figure:
             return None
         return self.value >= self.bound if self.at_least else self.value <= self.bound
 
+    def is_held(self, slack: float) -> bool:
+        """Whether the promise holds, of a time `slack` times as long: another machine may be as much slower."""
+        if self.bound is None or self.unit != "ms":
+            return self.is_met is not False
+        return self.value <= self.bound * slack
+
 
 def percentile(values: Sequence[float], percent: int) -> float:
     """The given percentile of a sample of at least two."""

@@ -1,51 +1,52 @@
 """Which cells make up a span of time: from eight weeks down to hours; the rest is counted build by build; pure."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TypeAlias
 
 from shared.metrics.cells import FIRST_MONDAY, LENGTHS, Grain
+from shared.metrics.window import LAST
 
-Span: TypeAlias = tuple[datetime, datetime]
-"""From the first instant (included) to the second (excluded)."""
+NOWHERE = 0
+"""The slot of all that lies in none."""
 
 _Part: TypeAlias = tuple[int, datetime, datetime]
-"""What lies of a slot in some span: which slot, from when, until when."""
-
-_HOUR = LENGTHS[Grain.HOUR]
+"""What lies of a slot in some span: which slot, from when (included), until when (excluded)."""
 
 
 @dataclass(frozen=True, slots=True)
-class CutHour:
-    """An hour most of which lies in one slot (from 1): counted there, less the builds of the rest of it."""
+class Piece:
+    """A span of time whose builds count in one slot and are taken away from another one, that has counted them.
+
+    From `starts_at` (included) to `ends_at` (excluded). `slot` is None where each build counts in the slot that it lies
+    in, which is so but for a cell that reaches across a bound. Either may be NOWHERE.
+    """
 
     starts_at: datetime
-    slot: int
-    rest: tuple[Span, ...]
+    ends_at: datetime
+    slot: int | None = None
+    counted_in: int = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
 class Cover:
     """Slots of time, one after the other, and what they are read from.
 
-    Slot n (from 1) reaches from `bounds[n - 1]` to `bounds[n]`. `cells` are the spans whose cells of a grain are taken
-    as they are, none of which reaches across a bound; `raw` those whose builds are counted one by one. Of `cut_hours`
-    the longer part is read from the cell and the rest of the hour counted one by one: taken away from that slot, and
-    added where it lies, if that is in any. Together they hold every instant once.
+    Slot n (from 1) reaches from `bounds[n - 1]` to `bounds[n]`. `cells` are the spans whose cells of a grain are read,
+    `raw` those whose builds are counted one by one. A cell most of which lies in one slot is counted there, and the
+    rest of it, which is less to read, taken away again. Added up, a slot holds each of its instants once and no other.
     """
 
     bounds: tuple[datetime, ...]
-    cells: tuple[tuple[Grain, datetime, datetime], ...]
-    raw: tuple[Span, ...]
-    cut_hours: tuple[CutHour, ...] = ()
+    cells: tuple[tuple[Grain, Piece], ...]
+    raw: tuple[Piece, ...]
 
     @property
     def cut(self) -> timedelta:
         """How much time has to be counted build by build."""
-        spans = [*self.raw, *(span for hour in self.cut_hours for span in hour.rest)]
-        return sum((end - start for start, end in spans), timedelta())
+        return sum((piece.ends_at - piece.starts_at for piece in self.raw), timedelta())
 
 
 def cover(bounds: Sequence[datetime], *, has_quarters: bool = False) -> Cover:
@@ -54,74 +55,65 @@ def cover(bounds: Sequence[datetime], *, has_quarters: bool = False) -> Cover:
     However long a slot is, few spans lie at its two ends, and the cells between them are of eight weeks each.
     """
     grains = [grain for grain in reversed(LENGTHS) if has_quarters or grain is not Grain.QUARTER]
-    pieces = [(slot, *piece) for slot, span in enumerate(pairwise(bounds), 1) for piece in _pieces(*span, grains)]
+    longest = LENGTHS[grains[0]]
+    edges = [_floor(bounds[0], longest), *bounds, _ceiling(bounds[-1], longest)]
+    parts = [(slot % len(bounds), *span) for slot, span in enumerate(pairwise(edges)) if span[0] < span[1]]
+    endless = len(bounds) - 1 if bounds[-1] == LAST else None
+    pieces = list(_pieces(parts, NOWHERE, grains, endless))
     cells = [
-        (grain, *span)
+        (grain, piece)
         for grain in reversed(grains)
-        for span in _joined((start, end) for _, kind, start, end in pieces if kind is grain)
+        for piece in _joined(piece for kind, piece in pieces if kind is grain)
     ]
-    cut_hours, raw = _cut(_by_hour((slot, start, end) for slot, kind, start, end in pieces if kind is None))
-    return Cover(tuple(bounds), tuple(cells), tuple(_joined(raw)), tuple(cut_hours))
+    return Cover(tuple(bounds), tuple(cells), tuple(_joined(piece for kind, piece in pieces if kind is None)))
 
 
 def uncovered(bounds: Sequence[datetime]) -> Cover:
     """The same slots, counted build by build."""
-    raw = ((bounds[0], bounds[-1]),) if bounds[0] < bounds[-1] else ()
+    raw = (Piece(bounds[0], bounds[-1]),) if bounds[0] < bounds[-1] else ()
     return Cover(tuple(bounds), (), raw)
 
 
 def _pieces(
-    start: datetime, end: datetime, grains: Sequence[Grain]
-) -> Iterable[tuple[Grain | None, datetime, datetime]]:
-    """A span as cells of these grains, the longest first, and rest, in order."""
+    parts: Sequence[_Part], counted_in: int, grains: Sequence[Grain], endless: int | None
+) -> Iterator[tuple[Grain | None, Piece]]:
+    """What has to be read so that each part counts in its slot, once all of them are counted in one.
+
+    Cells of these grains, the longest first; None: build by build. The parts follow one another. Of a slot that is
+    `endless` most lies ahead, where nothing is to be read yet: it is never the most of a cell.
+    """
     if not grains:
-        if start < end:
-            yield None, start, end
+        yield from ((None, Piece(start, end, None, counted_in)) for slot, start, end in parts if slot != counted_in)
         return
-    longest, *shorter = grains
-    first, last = _ceiling(start, LENGTHS[longest]), _floor(end, LENGTHS[longest])
-    if first >= last:
-        yield from _pieces(start, end, shorter)
-        return
-    yield from _pieces(start, first, shorter)
-    yield longest, first, last
-    yield from _pieces(last, end, shorter)
-
-
-def _by_hour(parts: Iterable[_Part]) -> dict[datetime, list[_Part]]:
-    """Parts of slots cut at full hours, by the hour they lie in."""
-    found: dict[datetime, list[_Part]] = {}
+    grain, *shorter = grains
+    length = LENGTHS[grain]
+    cut: dict[datetime, list[_Part]] = {}
     for slot, start, end in parts:
-        hour = _floor(start, _HOUR)
-        while hour < end:
-            found.setdefault(hour, []).append((slot, max(start, hour), min(end, hour + _HOUR)))
-            hour += _HOUR
-    return found
-
-
-def _cut(by_hour: dict[datetime, list[_Part]]) -> tuple[list[CutHour], list[Span]]:
-    """Of each hour as little to be counted one by one as can be: where one part of it is the most, the rest."""
-    cut_hours: list[CutHour] = []
-    raw: list[Span] = []
-    for hour, parts in by_hour.items():
-        slot, start, end = max(parts, key=lambda part: part[2] - part[1])
-        if end - start > _HOUR / 2:
-            cut_hours.append(CutHour(hour, slot, tuple(_joined([(hour, start), (end, hour + _HOUR)]))))
+        first, last = _ceiling(start, length), _floor(end, length)
+        if first < last and slot != counted_in:
+            yield grain, Piece(first, last, None, counted_in)
+        for one, other in ((start, min(first, end)), (max(last, start), end)) if first <= last else ((start, end),):
+            if one < other:
+                cut.setdefault(_floor(one, length), []).append((slot, one, other))
+    for cell, its in cut.items():
+        most = next((slot for slot, start, end in its if end - start > length / 2), counted_in)
+        if most in (counted_in, endless):
+            yield from _pieces(its, counted_in, shorter, endless)
         else:
-            raw += [(start, end) for _, start, end in parts]
-    return cut_hours, raw
+            yield grain, Piece(cell, cell + length, most, counted_in)
+            yield from _pieces(its, most, shorter, endless)
 
 
-def _joined(spans: Iterable[Span]) -> list[Span]:
-    """Spans in order, those that touch made one and empty ones left out."""
-    found: list[Span] = []
-    for start, end in spans:
-        if start >= end:
-            continue
-        if found and found[-1][1] == start:
-            found[-1] = (found[-1][0], end)
+def _joined(pieces: Iterable[Piece]) -> list[Piece]:
+    """Pieces in order, those made one that touch and whose builds count alike."""
+    found: list[Piece] = []
+    for piece in sorted(pieces, key=lambda piece: piece.starts_at):
+        last = found[-1] if found else None
+        is_alike = last is not None and last.slot is None is piece.slot and last.counted_in == piece.counted_in
+        if last is not None and is_alike and last.ends_at == piece.starts_at:
+            found[-1] = replace(last, ends_at=piece.ends_at)
         else:
-            found.append((start, end))
+            found.append(piece)
     return found
 
 

@@ -1,13 +1,16 @@
-"""The one statement that figures are read by: cells, what is not yet added to them, and builds at cut hours."""
+"""The one statement that figures are read by: cells, what is not yet added to them, and builds at cut hours.
+
+Of a row `slot` is where it counts and `counted_in` where it is taken away again, because a cell has counted it there
+(`shared.metrics.cover`); either may lie outside of the slots, and then counts nowhere.
+"""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from shared.metrics.cells import LENGTHS, OF_BUILDS_ONLY, REASON_SQL, STATUS_SQL, BranchClass, CellScope, Grain
+from shared.metrics.cells import OF_BUILDS_ONLY, REASON_SQL, STATUS_SQL, BranchClass, CellScope
 from shared.metrics.contributions import OF_CHANGES
-from shared.metrics.cover import Cover
+from shared.metrics.cover import NOWHERE, Cover
 from shared.metrics.histogram import BIN_SQL
 from shared.metrics.seek import narrowed, parameters_of, seek_of
 from shared.metrics.subject import KEY_COLUMN, Subject
@@ -22,8 +25,8 @@ _SUMS = ("builds", "first_tries", "flaky", "timed", "waited", "duration_ms", "qu
 
 # Every cell is found by the primary key: by scope, id, grain and time, however many others there are.
 _CELLS = """
-    SELECT coalesce(t.slot, width_bucket(c.starts_at, (SELECT at FROM bounds))) AS slot, c.scope_id AS key,
-           NULL::text AS branch, c.status, c.cancel_reason, {sums}, {bins}
+    SELECT coalesce(t.slot, width_bucket(c.starts_at, (SELECT at FROM bounds))) AS slot, t.counted_in,
+           c.scope_id AS key, NULL::text AS branch, c.status, c.cancel_reason, {sums}, {bins}
     FROM unnest(CAST(:ids AS bigint[])) AS s(id) CROSS JOIN {spans}
     CROSS JOIN LATERAL (
         SELECT * FROM metric_cells m
@@ -36,28 +39,29 @@ _HISTOGRAMS = ("duration_bins", "duration_counts", "queued_bins", "queued_counts
 _CELL_BINS = ", ".join(f"CASE WHEN c.status IN ({VERDICT_CODES}) THEN c.{name} END AS {name}" for name in _HISTOGRAMS)
 
 # What one build adds, in the form of `contributions`; its first attempt is looked up only where it is not the latest.
-# What was recorded since counts where cells do: builds that are read themselves show it already. A build that a cell
-# counts in another slot is taken away there, if a cell counts its pipeline at all.
+# What was recorded since counts where cells do: builds that are read themselves show it already, and they are taken
+# away from a cell only if cells count their pipeline at all.
 _ONE_BY_ONE = """
     raw AS MATERIALIZED (
         SELECT b.id, b.pipeline_id, b.branch, b.queued_at, b.status, b.cancel_reason, b.is_finished, b.attempt,
-               b.duration_seconds, b.queued_seconds, b.slot, b.sign
+               b.duration_seconds, b.queued_seconds, b.slot, b.counted_in
         FROM {builds} b
     ),
     single AS (
-        SELECT coalesce(t.slot, width_bucket(x.queued_at, (SELECT at FROM bounds))) AS slot, x.pipeline_id, x.branch,
-               x.status, x.cancel_reason, x.builds, x.first_tries, x.flaky, x.duration_ms, x.queued_ms
+        SELECT coalesce(t.slot, width_bucket(x.queued_at, (SELECT at FROM bounds))) AS slot, t.counted_in,
+               x.pipeline_id, x.branch, x.status, x.cancel_reason,
+               x.builds, x.first_tries, x.flaky, x.duration_ms, x.queued_ms
         FROM ({of_changes}) x JOIN {spans} ON {within}
         WHERE true {changes}
         UNION ALL
-        SELECT b.slot, b.pipeline_id, b.branch, b.status, b.cancel_reason, b.sign, b.sign * (b.attempt = 1)::int, 0,
+        SELECT b.slot, b.counted_in, b.pipeline_id, b.branch, b.status, b.cancel_reason, 1, (b.attempt = 1)::int, 0,
                round(b.duration_seconds * 1000)::bigint, round(b.queued_seconds * 1000)::bigint
         FROM raw b WHERE b.is_finished
         UNION ALL
-        SELECT b.slot, b.pipeline_id, b.branch, a.status, a.cancel_reason, 0, b.sign, 0, NULL, NULL
+        SELECT b.slot, b.counted_in, b.pipeline_id, b.branch, a.status, a.cancel_reason, 0, 1, 0, NULL, NULL
         FROM raw b JOIN attempts a ON a.build_id = b.id AND a.number = 1 WHERE b.attempt > 1 AND a.is_finished
         UNION ALL
-        SELECT b.slot, b.pipeline_id, b.branch, 'succeeded', NULL, 0, 0, b.sign, NULL, NULL FROM {flakes} b
+        SELECT b.slot, b.counted_in, b.pipeline_id, b.branch, 'succeeded', NULL, 0, 0, 1, NULL, NULL FROM {flakes} b
     )
 """
 
@@ -79,10 +83,10 @@ _NO_BINS = """
 
 CELL_SPANS = """
     unnest(CAST(:grains AS smallint[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]),
-           CAST(:slots AS int[])) AS t(grain, starts_at, ends_at, slot)
+           CAST(:slots AS int[]), CAST(:counted_in AS int[])) AS t(grain, starts_at, ends_at, slot, counted_in)
 """
 RAW_SPANS = """
-    unnest(CAST(:raw_starts AS timestamptz[]), CAST(:raw_ends AS timestamptz[]), CAST(:raw_slots AS int[]))
+    unnest(CAST(:raw_starts AS timestamptz[]), CAST(:raw_ends AS timestamptz[]), CAST(:raw_counted_in AS int[]))
         AS t(starts_at, ends_at, counted_in)
 """
 UNCOUNTED = "SELECT pipeline_id FROM metric_members WHERE NOT is_counted"
@@ -91,9 +95,9 @@ _WITHIN = "x.queued_at >= t.starts_at AND x.queued_at < t.ends_at"
 
 # Rows with the same key are added up where they are: of a long window, or of many pipelines, there are many.
 _ADDED_UP = f"""
-    SELECT slot, key, branch, status, cancel_reason, {", ".join(f"sum({name})::bigint AS {name}" for name in _SUMS)},
-           {{bins}}
-    FROM ({{found}}) f GROUP BY 1, 2, 3, 4, 5
+    SELECT slot, counted_in, key, branch, status, cancel_reason,
+           {", ".join(f"sum({name})::bigint AS {name}" for name in _SUMS)}, {{bins}}
+    FROM ({{found}}) f GROUP BY 1, 2, 3, 4, 5, 6
 """
 # Histograms are put end to end as they are sent, each without the 20 bytes that say it is an array: the database would
 # take several times as long to merge them, and the driver to read them number by number.
@@ -113,12 +117,13 @@ WHOLE = Detail()
 
 
 def read(session: Session, subject: Subject, cover: Cover, detail: Detail = WHOLE) -> list[Row]:
-    """Rows of `slot, key, branch, status, cancel_reason` (codes), sums and histograms.
+    """Rows of `slot, counted_in, key, branch, status, cancel_reason` (codes), sums and histograms.
 
-    The cover names quarters only where the subject's scope has them. `slot` counts from 1, along the cover's bounds;
-    `key` is the id in the subject's scope, NULL where a pipeline has none. Histograms are pairs: bins, in any order and
-    some of them several times, and how many builds lie in each (negative: so many less), of builds with a verdict; as
-    bytes that `totals.Part` reads.
+    The cover names quarters only where the subject's scope has them. A row is to be added to `slot` and taken away from
+    `counted_in`, which count from 1, along the cover's bounds; others are to be passed over. `key` is the id in the
+    subject's scope, NULL where a pipeline has none. Histograms are pairs: bins, in any order and some of them several
+    times, and how many builds lie in each (negative: so many less), of builds with a verdict; as bytes that
+    `totals.part_of` reads.
     """
     bins = _END_TO_END if detail.has_bins else _NO_BINS
     statement = _ADDED_UP.format(found=statement_of(subject, detail), bins=bins)
@@ -137,13 +142,10 @@ def _found(table: str, subject: Subject) -> str:
     # whose many rows, by what it expects of any span, it would sort.
     newest = f"ORDER BY x.queued_at DESC, x.{_ID[table]} DESC LIMIT (SELECT NULL::bigint)"
     return f"""(
-        SELECT y.*, p.slot, p.sign FROM {seek.each} CROSS JOIN {RAW_SPANS}
+        SELECT y.*, width_bucket(y.queued_at, (SELECT at FROM bounds)) AS slot,
+               CASE WHEN y.pipeline_id IN ({UNCOUNTED}) THEN {NOWHERE} ELSE t.counted_in END AS counted_in
+        FROM {seek.each} CROSS JOIN {RAW_SPANS}
         CROSS JOIN LATERAL (SELECT * FROM {table} x WHERE {where} {newest}) y
-        CROSS JOIN LATERAL (VALUES
-            (width_bucket(y.queued_at, (SELECT at FROM bounds)), 1),
-            (CASE WHEN y.pipeline_id NOT IN ({UNCOUNTED}) THEN t.counted_in END, -1)
-        ) AS p(slot, sign)
-        WHERE p.slot BETWEEN 1 AND (SELECT cardinality(at) - 1 FROM bounds)
     )"""
 
 
@@ -173,30 +175,27 @@ def statement_of(subject: Subject, detail: Detail) -> str:
         WITH bounds AS (SELECT CAST(:bounds AS timestamptz[]) AS at), {single}
         {cells}
         UNION ALL
-        SELECT c.slot, {key},
+        SELECT c.slot, c.counted_in, {key},
                {"c.branch" if detail.has_branches else "NULL::text"},
                {STATUS_SQL.format(status="c.status")}, {REASON_SQL.format(reason="c.cancel_reason")},
                {_SINGLE_SUMS}, {_SINGLE_BINS if detail.has_bins else _NO_BINS}
         FROM single c {"" if subject.scope is CellScope.EVERYTHING else "JOIN pipelines p ON p.id = c.pipeline_id"}
-        GROUP BY 1, 2, 3, c.status, c.cancel_reason
+        GROUP BY 1, 2, 3, 4, c.status, c.cancel_reason
     """
 
 
 def parameters_for(subject: Subject, cover: Cover) -> dict[str, object]:
     """What the statement is to be executed with."""
-    length = LENGTHS[Grain.HOUR]
-    cells: list[tuple[Grain, datetime, datetime, int | None]] = [(*cell, None) for cell in cover.cells]
-    cells += [(Grain.HOUR, hour.starts_at, hour.starts_at + length, hour.slot) for hour in cover.cut_hours]
-    raw: list[tuple[datetime, datetime, int | None]] = [(*span, None) for span in cover.raw]
-    raw += [(*span, hour.slot) for hour in cover.cut_hours for span in hour.rest]
+    cells, raw = cover.cells, cover.raw
     return parameters_of(subject) | {
         "bounds": list(cover.bounds),
         "ids": list(subject.ids),
-        "grains": [int(grain) for grain, *_ in cells],
-        "starts": [start for _, start, _, _ in cells],
-        "ends": [end for _, _, end, _ in cells],
-        "slots": [slot for *_, slot in cells],
-        "raw_starts": [start for start, _, _ in raw],
-        "raw_ends": [end for _, end, _ in raw],
-        "raw_slots": [slot for *_, slot in raw],
+        "grains": [int(grain) for grain, _ in cells],
+        "starts": [piece.starts_at for _, piece in cells],
+        "ends": [piece.ends_at for _, piece in cells],
+        "slots": [piece.slot for _, piece in cells],
+        "counted_in": [piece.counted_in for _, piece in cells],
+        "raw_starts": [piece.starts_at for piece in raw],
+        "raw_ends": [piece.ends_at for piece in raw],
+        "raw_counted_in": [piece.counted_in for piece in raw],
     }

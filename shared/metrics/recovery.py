@@ -21,7 +21,7 @@ from shared.metrics.cells import (
     Grain,
 )
 from shared.metrics.contributions import OF_INCIDENT, OF_INCIDENT_CHANGES, ORIGIN
-from shared.metrics.cover import cover
+from shared.metrics.cover import NOWHERE, cover
 from shared.metrics.histogram import BIN_SQL
 from shared.metrics.read import CELL_SPANS, END_TO_END, RAW_SPANS, UNCOUNTED, parameters_for
 from shared.metrics.recovery_of_branches import recoveries_of_branches
@@ -33,7 +33,7 @@ from shared.rows import Row, as_int, rows
 
 _MICROSECOND = timedelta(microseconds=1)
 
-_EVER = 0
+_EVER = -1
 """The slot of all there ever was; those of time count from 1."""
 
 _FIXED = INCIDENT_CODE["fixed"]
@@ -49,15 +49,20 @@ _AT_CUT_HOURS = f"""
 """
 
 # As `shared.metrics.read` reads builds: cells by their key, what was recorded since, and one by one what lies in the
-# hours that a bound cuts, taken away where a cell counts it in another slot.
+# hours that a bound cuts; each counts in one slot and is taken away from another.
 _READ = f"""
     WITH bounds AS (SELECT CAST(:bounds AS timestamptz[]) AS at),
     spans AS (
         SELECT * FROM {CELL_SPANS}
-        UNION ALL SELECT {Grain.EVER:d}, '-infinity', 'infinity', {_EVER}
+        UNION ALL SELECT {Grain.EVER:d}, '-infinity', 'infinity', {_EVER}, {NOWHERE}
     ),
-    raw AS (
-        SELECT i.pipeline_id, i.branch, i.status, i.at, i.duration_ms, i.queued_ms, t.counted_in
+    single AS (
+        SELECT coalesce(t.slot, width_bucket(c.queued_at, (SELECT at FROM bounds))) AS slot, t.counted_in,
+               c.pipeline_id, c.branch, c.status, c.builds::int, c.duration_ms, c.queued_ms
+        FROM ({OF_INCIDENT_CHANGES}) c JOIN spans t ON c.queued_at >= t.starts_at AND c.queued_at < t.ends_at
+        UNION ALL
+        SELECT width_bucket(i.at, (SELECT at FROM bounds)), t.counted_in,
+               i.pipeline_id, i.branch, i.status, 1, i.duration_ms, i.queued_ms
         FROM {RAW_SPANS} CROSS JOIN LATERAL (
             {_AT_CUT_HOURS.format(by="opened_at")}
             UNION ALL
@@ -66,19 +71,9 @@ _READ = f"""
         ) i
         WHERE i.pipeline_id NOT IN ({UNCOUNTED})
     ),
-    single AS (
-        SELECT coalesce(t.slot, width_bucket(c.queued_at, (SELECT at FROM bounds))) AS slot, c.pipeline_id, c.branch,
-               c.status, c.builds::int, c.duration_ms, c.queued_ms
-        FROM ({OF_INCIDENT_CHANGES}) c JOIN spans t ON c.queued_at >= t.starts_at AND c.queued_at < t.ends_at
-        UNION ALL
-        SELECT p.slot, r.pipeline_id, r.branch, r.status, p.sign, r.duration_ms, r.queued_ms
-        FROM raw r CROSS JOIN LATERAL (VALUES
-            (width_bucket(r.at, (SELECT at FROM bounds)), 1), (r.counted_in, -1)) AS p (slot, sign)
-        WHERE p.slot > {_EVER}
-    ),
     found AS (
-        SELECT coalesce(t.slot, width_bucket(c.starts_at, (SELECT at FROM bounds))) AS slot, c.status, c.builds,
-               c.duration_ms, c.queued_ms, c.duration_bins, c.duration_counts
+        SELECT coalesce(t.slot, width_bucket(c.starts_at, (SELECT at FROM bounds))) AS slot, t.counted_in,
+               c.status, c.builds, c.duration_ms, c.queued_ms, c.duration_bins, c.duration_counts
         FROM unnest(CAST(:ids AS bigint[])) AS s(id) CROSS JOIN spans t
         CROSS JOIN LATERAL (
             SELECT * FROM metric_cells m
@@ -87,16 +82,16 @@ _READ = f"""
             OFFSET 0
         ) c
         UNION ALL
-        SELECT x.slot, {WORD_SQL.format(status="x.status")}, x.builds, x.builds * x.duration_ms,
+        SELECT x.slot, x.counted_in, {WORD_SQL.format(status="x.status")}, x.builds, x.builds * x.duration_ms,
                x.builds * x.queued_ms, ARRAY[{BIN_SQL.format(ms="x.duration_ms")}]::smallint[], ARRAY[x.builds]
         FROM single x JOIN pipelines p ON p.id = x.pipeline_id LEFT JOIN repositories r ON r.id = p.repository_id
         LEFT JOIN metric_members m ON m.pipeline_id = x.pipeline_id
         WHERE {{which}}
     )
-    SELECT slot, status = {_FIXED} AS is_fixed, sum(builds)::bigint AS incidents,
+    SELECT slot, counted_in, status = {_FIXED} AS is_fixed, sum(builds)::bigint AS incidents,
            coalesce(sum(duration_ms), 0)::bigint AS duration_ms, sum(queued_ms)::bigint AS instants_ms,
            {END_TO_END.format("duration_bins")}, {END_TO_END.format("duration_counts")}
-    FROM found GROUP BY 1, 2
+    FROM found GROUP BY 1, 2, 3
 """
 
 
@@ -111,12 +106,12 @@ class _Sums:
     lasted: Spread = field(default_factory=Spread)
     """How long those that ended had been open."""
 
-    def add(self, row: Row) -> None:
-        sign = -1 if row["is_fixed"] else 1
-        self.open += sign * as_int(row["incidents"])
-        self.instants_ms += sign * as_int(row["instants_ms"])
+    def add(self, row: Row, sign: int) -> None:
+        direction = -sign if row["is_fixed"] else sign
+        self.open += direction * as_int(row["incidents"])
+        self.instants_ms += direction * as_int(row["instants_ms"])
         if row["is_fixed"]:
-            self.lasted.add(as_int(row["incidents"]), as_int(row["duration_ms"]), part_of(row, "duration"))
+            self.lasted.add(as_int(row["incidents"]), as_int(row["duration_ms"]), part_of(row, "duration"), sign)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +131,12 @@ def recoveries(session: Session, subject: Subject, frames: Sequence[Window]) -> 
     if not subject.has_cells:
         return recoveries_of_branches(session, subject, frames)
     bounds = sorted({bound for frame in frames for bound in (frame.begins, frame.elapsed_until)})
-    slots = _read(session, subject, bounds)
-    standing = _standing(bounds, slots)
+    ever, slots = _read(session, subject, bounds)
+    standing = _standing(bounds, ever, slots)
     return [_recovery(frame, bounds, slots, standing) for frame in frames]
 
 
-def _read(session: Session, subject: Subject, bounds: Sequence[datetime]) -> list[_Sums]:
+def _read(session: Session, subject: Subject, bounds: Sequence[datetime]) -> tuple[_Sums, list[_Sums]]:
     """The sums of all there ever was, and of each span between the bounds and after the last."""
     covered = cover([*bounds, LAST], has_quarters=subject.scope in WITH_QUARTERS)
     statement = _READ.format(
@@ -149,17 +144,20 @@ def _read(session: Session, subject: Subject, bounds: Sequence[datetime]) -> lis
         classes=f"{BranchClass.DEFAULT:d}" if subject.branch else _CLASSES,
         which=" AND ".join([*narrowed(subject, "x"), *([] if subject.branch else [_IS_DEFAULT])]),
     )
-    slots = [_Sums() for _ in range(1 + len(bounds))]
+    ever, slots = _Sums(), [_Sums() for _ in bounds]
+    places = {_EVER: ever} | dict(enumerate(slots, 1))
     for row in rows(session, statement, parameters_for(subject, covered), is_binary=True):
-        slots[as_int(row["slot"])].add(row)
-    return slots
+        for slot, sign in (row["slot"], 1), (row["counted_in"], -1):
+            if (sums := places.get(as_int(slot))) is not None:
+                sums.add(row, sign)
+    return ever, slots
 
 
-def _standing(bounds: Sequence[datetime], slots: Sequence[_Sums]) -> dict[datetime, _Standing]:
+def _standing(bounds: Sequence[datetime], ever: _Sums, slots: Sequence[_Sums]) -> dict[datetime, _Standing]:
     """What was at each bound: of all there ever was without what came from there on."""
-    open_, instants_ms = slots[_EVER].open, slots[_EVER].instants_ms
+    open_, instants_ms = ever.open, ever.instants_ms
     found = {}
-    for bound, following in zip(reversed(bounds), reversed(slots), strict=False):
+    for bound, following in zip(reversed(bounds), reversed(slots), strict=True):
         open_ -= following.open
         instants_ms -= following.instants_ms
         found[bound] = _Standing(open_, (bound - ORIGIN) // _MICROSECOND * open_ - 1000 * instants_ms)
@@ -170,7 +168,7 @@ def _recovery(
     frame: Window, bounds: Sequence[datetime], slots: Sequence[_Sums], standing: dict[datetime, _Standing]
 ) -> Row:
     lasted = Spread()
-    for slot in slots[1 + bounds.index(frame.begins) : 1 + bounds.index(frame.elapsed_until)]:
+    for slot in slots[bounds.index(frame.begins) : bounds.index(frame.elapsed_until)]:
         lasted.take(slot.lasted)
     (p50,) = seconds_at(lasted.histogram, [50])
     begin, end = standing[frame.begins], standing[frame.elapsed_until]

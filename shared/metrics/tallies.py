@@ -19,21 +19,27 @@ from shared.status import Status
 
 _SUCCEEDED = STATUS_CODE[Status.SUCCEEDED]
 
+# As `read` has them, a row counts in one slot and is taken away from another.
+_PLACES = """
+    CROSS JOIN LATERAL (VALUES (f.slot, 1), (f.counted_in, -1)) AS p (slot, sign)
+    WHERE p.slot BETWEEN 1 AND cardinality(CAST(:bounds AS timestamptz[])) - 1
+"""
+
 _TALLIES = f"""
-    SELECT slot, key, sum(builds)::bigint AS builds, sum(flaky)::bigint AS flaky,
-           coalesce(sum(builds) FILTER (WHERE status IN ({VERDICT_CODES})), 0)::bigint AS verdicts,
-           coalesce(sum(builds) FILTER (WHERE status = {_SUCCEEDED}), 0)::bigint AS succeeded,
-           coalesce(sum(timed) FILTER (WHERE status = {_SUCCEEDED}), 0)::bigint AS timed,
-           coalesce(sum(duration_ms) FILTER (WHERE status = {_SUCCEEDED}), 0)::bigint AS duration_ms
-    FROM ({{found}}) f GROUP BY slot, key
+    SELECT p.slot, key, sum(sign * builds)::bigint AS builds, sum(sign * flaky)::bigint AS flaky,
+           coalesce(sum(sign * builds) FILTER (WHERE status IN ({VERDICT_CODES})), 0)::bigint AS verdicts,
+           coalesce(sum(sign * builds) FILTER (WHERE status = {_SUCCEEDED}), 0)::bigint AS succeeded,
+           coalesce(sum(sign * timed) FILTER (WHERE status = {_SUCCEEDED}), 0)::bigint AS timed,
+           coalesce(sum(sign * duration_ms) FILTER (WHERE status = {_SUCCEEDED}), 0)::bigint AS duration_ms
+    FROM ({{found}}) f {_PLACES} GROUP BY p.slot, key
 """
 
 _SUCCESSES = f"""
     SELECT slot, key, array_agg(bin ORDER BY bin) AS bins, array_agg(builds ORDER BY bin) AS counts
     FROM (
-        SELECT f.slot, f.key, u.bin, sum(u.builds)::int AS builds
+        SELECT p.slot, f.key, u.bin, sum(p.sign * u.builds)::int AS builds
         FROM ({{found}}) f CROSS JOIN LATERAL unnest(f.duration_bins, f.duration_counts) AS u(bin, builds)
-        WHERE f.status = {_SUCCEEDED} GROUP BY 1, 2, 3
+        {_PLACES} AND f.status = {_SUCCEEDED} GROUP BY 1, 2, 3
     ) one WHERE builds > 0 GROUP BY slot, key
 """
 

@@ -53,21 +53,17 @@ class Spread:
     @property
     def by_bin(self) -> list[int]:
         """How many values lie in each bin, from 0 on."""
-        # A list takes half as long as a dict, and most of the time of an answer goes here.
-        merged = self.merged
-        for bins, counts in self.parts:
-            merged += [0] * (max(bins) + 1 - len(merged))
-            for bin_, count in zip(bins, counts, strict=True):
-                merged[bin_] += count
+        merge(self.parts, self.merged)
         self.parts = []
-        return merged
+        return self.merged
 
-    def add(self, builds: int, milliseconds: int, part: Part | None) -> None:
-        """Add a row's."""
-        self.builds += builds
-        self.milliseconds += milliseconds
+    def add(self, builds: int, milliseconds: int, part: Part | None, sign: int = 1) -> None:
+        """Add a row's, or take it away."""
+        self.builds += sign * builds
+        self.milliseconds += sign * milliseconds
         if part is not None:
-            self.parts.append(part)
+            bins, counts = part
+            self.parts.append(part if sign > 0 else (bins, [-count for count in counts]))
 
     def take(self, other: "Spread") -> None:
         """Add what another one holds."""
@@ -109,20 +105,20 @@ class Totals:
     def broken(self) -> int:
         return self.by_status[Status.FAILED] + self.by_status[Status.TIMED_OUT]
 
-    def add(self, row: Row) -> None:
-        """Add a row that `shared.metrics.read` found."""
+    def add(self, row: Row, duration: Part | None, queued: Part | None, sign: int = 1) -> None:
+        """Add a row that `shared.metrics.read` found, with its histograms, or take it away."""
         code = cast("int", row["status"])
-        builds = cast("int", row["builds"])
+        builds = sign * cast("int", row["builds"])
         status = _STATUS[code]
         self.by_status[status] += builds
-        self.first_tries[status] += cast("int", row["first_tries"])
+        self.first_tries[status] += sign * cast("int", row["first_tries"])
         if status is Status.CANCELLED:
             self.cancelled[_REASON[cast("int", row["cancel_reason"])]] += builds
         if code in _VERDICTS:
-            self.flaky += cast("int", row["flaky"])
+            self.flaky += sign * cast("int", row["flaky"])
             took = self.succeeded if code == _SUCCEEDED else self.failed
-            took.add(cast("int", row["timed"]), cast("int", row["duration_ms"]), part_of(row, "duration"))
-            self.queued.add(cast("int", row["waited"]), cast("int", row["queued_ms"]), part_of(row, "queued"))
+            took.add(cast("int", row["timed"]), cast("int", row["duration_ms"]), duration, sign)
+            self.queued.add(cast("int", row["waited"]), cast("int", row["queued_ms"]), queued, sign)
 
     def take(self, other: "Totals") -> None:
         """Add what another one holds."""
@@ -153,6 +149,15 @@ def _numbers(kind: Literal["h", "i"], sent: bytes) -> "array[int]":
     return numbers
 
 
+def merge(parts: Iterable[Part], into: list[int]) -> None:
+    """Add histograms to how many values lie in each bin, from 0 on."""
+    # A list takes half as long as a dict, and much of the time of an answer goes here.
+    for bins, counts in parts:
+        into += [0] * (max(bins) + 1 - len(into))
+        for bin_, count in zip(bins, counts, strict=True):
+            into[bin_] += count
+
+
 def seconds_at(histogram: Histogram, percents: Sequence[float]) -> list[float | None]:
     """The percentiles of a histogram with its bins in order, in seconds; None of nothing."""
     bins, counts = list(histogram), list(histogram.values())
@@ -180,5 +185,24 @@ def by_key(found: Iterable[Row], slots: int, key_of: Callable[[Row], Key]) -> di
         key = key_of(row)
         if key not in totals:
             totals[key] = [Totals() for _ in range(slots)]
-        totals[key][cast("int", row["slot"]) - 1].add(row)
+        places = [(slot, sign) for slot, sign in _places(row) if 1 <= slot <= slots]
+        duration, queued = part_of(row, "duration"), part_of(row, "queued")
+        if len(places) > 1:
+            duration, queued = _merged(duration), _merged(queued)
+        for slot, sign in places:
+            totals[key][slot - 1].add(row, duration, queued, sign)
     return totals
+
+
+def _places(row: Row) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Where a row is to be added, and where it is to be taken away."""
+    return (cast("int", row["slot"]), 1), (cast("int", row["counted_in"]), -1)
+
+
+def _merged(part: Part | None) -> Part | None:
+    """The same with each bin once."""
+    if part is None:
+        return None
+    merged: list[int] = []
+    merge([part], merged)
+    return range(len(merged)), merged

@@ -20,6 +20,14 @@ def test_a_figure_past_its_bound_is_marked_as_missed() -> None:
     assert table.line(Figure(name="rate", value=25, unit="/s", bound=26, at_least=True), {}).startswith("✗")
 
 
+def test_slack_is_given_to_times_alone() -> None:
+    assert Figure(name="p99", value=75, unit="ms", bound=25).is_held(3)
+    assert not Figure(name="p99", value=76, unit="ms", bound=25).is_held(3)
+    assert not Figure(name="rows", value=61, unit="rows", bound=60).is_held(3)
+    assert not Figure(name="rate", value=25, unit="/s", bound=26, at_least=True).is_held(3)
+    assert Figure(name="seen", value=1e9, unit="ms").is_held(3)
+
+
 def test_a_run_is_one_line_that_says_when_where_and_of_what(folder: Path) -> None:
     history.append(history.line_of([Figure(name="p99", value=20, unit="ms")], {"builds": "10"}, NOON), folder / "runs")
 

@@ -163,7 +163,7 @@ def test_a_pipeline_that_is_not_counted_yet_is_not_taken_away_from_an_hour_that_
     fold_once(session)
     (after,) = by_slot(read(session, Subject(CellScope.EVERYTHING, (0,), None), cut), 1)
 
-    assert [hour.starts_at for hour in cut.cut_hours] == [NOON]
+    assert [piece.starts_at for _, piece in cut.cells] == [NOON]
     assert (before.builds, before.duration.builds, after.builds, after.duration.builds) == (0, 0, 0, 0)
 
 

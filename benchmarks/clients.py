@@ -103,16 +103,26 @@ def ask_in_turn(host: str, port: int, questions: Questions) -> list[Answer]:
     found = []
     for _, path in questions:
         began = time.monotonic()
-        status: int | None = None
+        status = _status(connection, path)
+        found.append(Answer(status, began, time.monotonic() - began))
+    return found
+
+
+def _status(connection: http.client.HTTPConnection, path: str) -> int | None:
+    """The status of the answer, read whole; None where none came. Who is cut off asks on another connection, once."""
+    for _ in range(2):
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
             answer.read()
-            status = answer.status
         except TimeoutError:
             connection.close()
-        found.append(Answer(status, began, time.monotonic() - began))
-    return found
+            return None
+        except (ConnectionError, http.client.HTTPException):
+            connection.close()
+        else:
+            return answer.status
+    return None
 
 
 def _connection(host: str, port: int) -> http.client.HTTPConnection:

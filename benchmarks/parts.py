@@ -9,6 +9,7 @@ from benchmarks import (
     backtest,
     buildbot,
     collectors,
+    costs,
     dashboard,
     disk,
     drift,
@@ -42,6 +43,10 @@ Part = Callable[[Stage, Wanted], Sequence[Figure]]
 
 def _reads(stage: Stage, wanted: Wanted) -> list[Figure]:
     return reads.run(stage, wanted.builds, wanted.share)
+
+
+def _costs(stage: Stage, wanted: Wanted) -> list[Figure]:
+    return costs.run(stage, sorted({reads.FEW, wanted.middle, wanted.builds}), wanted.share)
 
 
 def _recorder(stage: Stage, wanted: Wanted) -> list[Figure]:
@@ -124,6 +129,7 @@ def _dashboard(stage: Stage, wanted: Wanted) -> list[Figure]:
 
 PARTS: dict[str, Part] = {
     "reads": _reads,
+    "costs": _costs,
     "recorder": _recorder,
     "sockets": _sockets,
     "disk": _disk,

@@ -22,7 +22,7 @@ interface Props {
 }
 
 export const BuildRow = memo(function BuildRow({ build, index, offset, id, isHere, usual, stale, kept, columns }: Props): ReactElement {
-  const style: CSSProperties = { transform: `translateY(${offset}px)` };
+  const style: CSSProperties = { insetBlockStart: offset };
   const shared = { id, className: `builds-row${columns === null ? " builds-card" : ""}${stale === undefined ? "" : ` ${STALE_ROW}`}`, role: "row", "aria-rowindex": index + 2, "aria-selected": isHere, style };
   if (build === undefined) return <div {...shared}><Ghost columns={columns} /></div>;
   if (columns === null) return <div {...shared} data-build={build.id}><Card build={build} usual={usual} stale={stale} kept={kept} /></div>;

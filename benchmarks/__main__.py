@@ -4,11 +4,12 @@ Brings its own PostgreSQL (with fsync) and its own data; everything stays on loo
 """
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 
-from benchmarks import history, table
+from benchmarks import history, machine, table
 from benchmarks.figure import Figure
 from benchmarks.parts import ONLY_BY_NAME, PARTS, Wanted
 from benchmarks.stage import stage
@@ -26,11 +27,9 @@ def main() -> int:
     setup.configure("info", "auto", "benchmarks")
     before = history.last_values() if arguments.compare else {}
     found: list[Figure] = []
-    with stage(arguments.keep) as one:
-        for name in arguments.only or [name for name in PARTS if name not in ONLY_BY_NAME]:
-            for figure in PARTS[name](one, _wanted(arguments)):
-                print(table.line(figure, before), flush=True)
-                found.append(figure)
+    for figure in _measured(arguments):
+        print(table.line(figure, before), flush=True)
+        found.append(figure)
     line = history.line_of(found, {name: str(value) for name, value in vars(arguments).items()}, utc_now())
     if not arguments.quick:
         history.append(line)
@@ -43,6 +42,15 @@ def main() -> int:
     missed = [figure.name for figure in found if not figure.is_held(arguments.hold)]
     print(f"missed: {'; '.join(missed)}" if missed else "all promises hold", flush=True)
     return 1 if missed else 0
+
+
+def _measured(arguments: argparse.Namespace) -> Iterator[Figure]:
+    """The figures of each part, between two of how fast the machine is."""
+    yield machine.speed("before")
+    with stage(arguments.keep) as one:
+        for name in arguments.only or [name for name in PARTS if name not in ONLY_BY_NAME]:
+            yield from PARTS[name](one, _wanted(arguments))
+    yield machine.speed("after")
 
 
 def _wanted(arguments: argparse.Namespace) -> Wanted:

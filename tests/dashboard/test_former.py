@@ -35,8 +35,8 @@ def test_figures_of_the_former_window_are_grey_until_the_next_come(
     page.get_by_role("combobox", name="Window of time").select_option("7d")
 
     expect(busy).to_be_visible()
-    faded = "one => Number(getComputedStyle(one.closest('[aria-busy=true] > *')).opacity)"
-    page.wait_for_function(f"({faded})(document.querySelector('.answer[aria-busy=true] {shown}')) < 1")
+    found = f"document.querySelector('.answer[aria-busy=true] {shown}').closest('[aria-busy=true] > *')"
+    page.wait_for_function(f"getComputedStyle({found}).filter === 'grayscale(1)'")
     for route in held:
         route.continue_()
     page.unroute(path)

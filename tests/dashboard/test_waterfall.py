@@ -5,7 +5,7 @@ from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Page, Request, Route, WebSocketRoute, expect
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from shared.clock import utc_now
@@ -16,6 +16,7 @@ from tests.factories import a_build, a_job, minutes
 SHA = "5ca1ab1e" * 5
 SOON_MS = 5_000
 QUESTIONS = "**/api/waterfall?*"
+FIGURES = re.compile(r"/api/metrics/overview\?")
 
 
 def commit(engine: Engine, status: str, job: str) -> None:
@@ -129,6 +130,82 @@ def test_figures_that_are_refused_say_so(looking: Looking) -> None:
     settle(page)
 
     expect(page.get_by_role("main").get_by_role("alert").filter(has_text="No figures today.")).to_be_visible()
+
+
+def builds_of(engine: Engine, repository: str, since: str) -> int:
+    with engine.connect() as connection:
+        return int(connection.execute(_BUILDS, {"repository": repository, "since": since}).scalar_one())
+
+
+_BUILDS = text("""
+    SELECT count(*) FROM builds b JOIN pipelines p ON p.id = b.pipeline_id JOIN repositories r ON r.id = p.repository_id
+    WHERE r.name = :repository AND b.queued_at >= CAST(:since AS timestamptz)
+""")
+_DRAWN = "table => [...table.querySelectorAll('td')].reduce((sum, { textContent }) => sum + Number(textContent), 0)"
+
+
+def test_the_charts_follow_the_filter_and_share_the_question_of_the_figures(looking: Looking, engine: Engine) -> None:
+    page = looking.open(width=1280, height=800)
+    questions: list[str] = []
+    page.on("request", lambda request: questions.append(request.url) if FIGURES.search(request.url) else None)
+    page.goto("/waterfall?repository=acme%2Fstorefront")
+    settle(page)
+    outcomes = page.get_by_role("table", name="Outcomes over time")
+    since = parse_qs(urlsplit(questions[0]).query)["since"][0]
+    assert outcomes.evaluate(_DRAWN) == builds_of(engine, "acme/storefront", since) > 0
+    expect(page.get_by_role("table", name="Durations over time")).to_be_attached()
+
+    page.get_by_role("button", name="Repository:").click()
+    page.get_by_role("dialog", name="Repository").get_by_role("option", name="acme/payments").click()
+    page.wait_for_url("**/waterfall?repository=acme%2Fpayments")
+    settle(page)
+
+    assert outcomes.evaluate(_DRAWN) == builds_of(engine, "acme/payments", since) > 0
+    assert len(set(questions)) == 2
+
+
+def test_the_charts_arrive_without_moving_the_grid_from_the_first_screen(looking: Looking) -> None:
+    page = looking.open(width=1280, height=800)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(FIGURES, hold)
+    page.goto("/waterfall?repository=acme%2Fstorefront")
+    row = page.locator("tr[data-row='4']")
+    row.wait_for()
+    before = row.bounding_box()
+    assert before is not None
+    assert before["y"] + before["height"] < 800
+
+    for route in held:
+        route.continue_()
+    page.unroute(FIGURES)
+
+    expect(page.get_by_role("figure", name="Durations").locator(".lines")).to_be_visible()
+    assert row.bounding_box() == before
+
+
+def test_on_a_telephone_the_charts_are_folded_until_somebody_opens_them(visit: Callable[..., Page]) -> None:
+    page = visit("/waterfall?repository=acme%2Fstorefront", width=375)
+    outcomes = page.get_by_role("figure", name="Outcomes")
+    expect(outcomes).to_have_count(0)
+
+    page.get_by_role("button", name="Outcomes and durations").click()
+
+    expect(outcomes.locator(".bar").first).to_be_visible()
+    page.reload()
+    expect(outcomes.locator(".bar").first).to_be_visible()
+
+
+def test_what_is_active_is_said_in_full(visit: Callable[..., Page]) -> None:
+    page = visit("/waterfall?repository=acme%2Fstorefront")
+
+    active = page.locator(".waterfall-cards > .panel").filter(has_text="Active")
+    words = active.locator("small").inner_text()
+    assert re.fullmatch(r"\d+ running, 1 waiting", words)
+    assert sum(int(one) for one in re.findall(r"\d+", words)) == int(active.locator("strong").inner_text())
 
 
 _OUTSIDE = """

@@ -30,23 +30,22 @@ interface Props {
   renderMarks: (area: Area, active: number | null) => ReactNode;
 }
 
-/** CSS pixels; it fills what its panel gives it beyond. */
-const LEAST_HIGH = 168;
-/** Room for "1 h 30 m". */
-const LEFT_REM = 4;
-const BOTTOM = 20;
-const ABOVE = 8;
+/** Room for "1 h 30 m", for the times, and for half of the uppermost tick, in rem. */
+const LEFT = 4;
+const BOTTOM = 1.35;
+const ABOVE = 0.55;
 
 export function Plot({ label, starts, top, ticks, named, said, renderReadout, onPick, onStep, renderMarks }: Props): ReactElement {
   const ref = useRef<HTMLDivElement>(null);
   const full = useWidth(ref);
-  const high = Math.max(LEAST_HIGH, useHeight(ref));
+  const high = useHeight(ref);
   const [active, setActive] = useState<number | null>(null);
-  const left = Math.round(LEFT_REM * useRem());
+  const rem = useRem();
+  const [left, bottom, above] = [Math.round(LEFT * rem), Math.round(BOTTOM * rem), Math.round(ABOVE * rem)];
   const width = Math.max(0, full - left);
-  const height = high - BOTTOM - ABOVE;
+  const height = Math.max(0, high - bottom - above);
   const band = width / Math.max(starts.length, 1);
-  const area: Area = { width, height, band, x: (place) => left + place * band, y: (value) => ABOVE + height - (value / top) * height };
+  const area: Area = { width, height, band, x: (place) => left + place * band, y: (value) => above + height - (value / top) * height };
   const here = active === null || active >= starts.length ? null : active;
   const last = starts.length - 1;
 
@@ -74,7 +73,7 @@ export function Plot({ label, starts, top, ticks, named, said, renderReadout, on
   };
 
   return (
-    <div ref={ref} className="plot" style={{ minBlockSize: LEAST_HIGH }}>
+    <div ref={ref} className="plot">
       {full > 0 && starts.length > 0 && (
         <>
           <svg width={full} height={high} role="img" aria-label={label}>
@@ -85,13 +84,13 @@ export function Plot({ label, starts, top, ticks, named, said, renderReadout, on
                 <text x={left - 8} y={area.y(value)} dy="0.32em" textAnchor="end">{named(value)}</text>
               </g>
             ))}
-            {here !== null && <rect className="plot-band" x={area.x(here)} y={ABOVE} width={band} height={height} />}
+            {here !== null && <rect className="plot-band" x={area.x(here)} y={above} width={band} height={height} />}
             {renderMarks(area, here)}
             {timeMarks(starts, width).map((mark) => (
-              <text key={mark.at} className="plot-time" x={inside(area.x(mark.at) + band / 2, left, full)} y={high - 4} textAnchor="middle">{mark.label}</text>
+              <text key={mark.at} className="plot-time" x={inside(area.x(mark.at) + band / 2, left, full, rem)} y={high - 4} textAnchor="middle">{mark.label}</text>
             ))}
           </svg>
-          <div className="plot-hand" style={{ insetInlineStart: left, inlineSize: width, insetBlockStart: ABOVE, blockSize: height, cursor: onPick ? "pointer" : undefined }} role="slider" tabIndex={0} aria-label={`${label}: read out`} aria-valuemin={0} aria-valuemax={last} aria-valuenow={here ?? last} aria-valuetext={said(here ?? last)} onPointerMove={(event) => setActive(point(event))} onPointerLeave={() => setActive(null)} onBlur={() => setActive(null)} onKeyDown={press} onClick={pick} />
+          <div className="plot-hand" style={{ insetInlineStart: left, inlineSize: width, insetBlockStart: above, blockSize: height, cursor: onPick ? "pointer" : undefined }} role="slider" tabIndex={0} aria-label={`${label}: read out`} aria-valuemin={0} aria-valuemax={last} aria-valuenow={here ?? last} aria-valuetext={said(here ?? last)} onPointerMove={(event) => setActive(point(event))} onPointerLeave={() => setActive(null)} onBlur={() => setActive(null)} onKeyDown={press} onClick={pick} />
           {here !== null && <Readout x={area.x(here) + band / 2} full={full}>{renderReadout(here)}</Readout>}
         </>
       )}
@@ -100,8 +99,8 @@ export function Plot({ label, starts, top, ticks, named, said, renderReadout, on
 }
 
 /** Half a label's width from either edge. */
-function inside(x: number, left: number, full: number): number {
-  return Math.min(Math.max(x, left + 10), full - 18);
+function inside(x: number, left: number, full: number, rem: number): number {
+  return Math.min(Math.max(x, left + 0.7 * rem), full - 1.2 * rem);
 }
 
 /** Beside the hand, on the side where there is room. */

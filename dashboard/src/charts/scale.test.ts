@@ -34,6 +34,11 @@ it("names days from the newest back", () => {
   expect(timeMarks(starts(30, DAY), 300).map((mark) => mark.at).at(-1)).toBe(29);
 });
 
+it("names days where the window begins within the first", () => {
+  const [first = new Date(), ...others] = starts(8, DAY);
+  expect(timeMarks([new Date(first.getTime() + 23 * HOUR), ...others], 640).map((mark) => mark.at)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+});
+
 it("names nothing where there is nothing", () => {
   expect(timeMarks([], 300)).toEqual([]);
 });

@@ -29,9 +29,10 @@ const LABEL_PX = 64;
 /** Which buckets are named below the axis: round hours or every n-th day, by the clock of whoever looks. */
 export function timeMarks(starts: readonly Date[], width: number): Mark[] {
   const room = Math.max(1, Math.floor(width / LABEL_PX));
-  const [first, second] = starts;
-  if (first === undefined) return [];
-  const length = second === undefined ? HOUR : second.getTime() - first.getTime();
+  // A window may begin within its first bucket.
+  const [before, last] = starts.slice(-2);
+  if (before === undefined) return [];
+  const length = last === undefined ? HOUR : last.getTime() - before.getTime();
   if (length < DAY / 2) return hourMarks(starts, room);
   const step = Math.ceil(starts.length / room);
   // Counted from the newest, which is what people look for first.

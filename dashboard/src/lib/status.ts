@@ -1,5 +1,6 @@
 /** The nine words for how a build stands, with their colour and what they are called. */
 import type { Status } from "~/api/types";
+import { whole } from "./numbers";
 
 export type Tone = "good" | "bad" | "late" | "busy" | "held" | "none";
 
@@ -36,4 +37,16 @@ const LOOKS: Readonly<Record<Status, Look>> = {
 
 export function lookOf(status: string | null): Look {
   return LOOKS[(status ?? "unknown") as Status] ?? LOOKS.unknown;
+}
+
+/** Of open builds, the nearest to their end first. */
+const OPEN_FIRST = ["running", "blocked", "queued"] as const;
+
+/** `2 running, 1 waiting`: open builds by what they do, all of them. */
+export function activeWords(byStatus: Readonly<Record<string, number>>): string {
+  const words = OPEN_FIRST.flatMap((status) => {
+    const builds = byStatus[status] ?? 0;
+    return builds > 0 ? [`${whole(builds)} ${lookOf(status).word.toLowerCase()}`] : [];
+  });
+  return words.join(", ") || "nothing runs or waits";
 }

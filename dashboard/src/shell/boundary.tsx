@@ -38,7 +38,7 @@ function NotFetched(): ReactNode {
   return (
     <div className="notice tone-late" role="alert">
       <Icon name="alert" />
-      <span><strong>This view could not be fetched.</strong> The network is gone, or the server has a newer version of the page.</span>
+      <span><strong>This part of the page could not be fetched.</strong> The network is gone, or the server has a newer version of the page.</span>
       <button type="button" className="button push" onClick={() => window.location.reload()}><Icon name="refresh" /> Load anew</button>
     </div>
   );

@@ -62,5 +62,5 @@ function named(since: string, asked: string | null, hour: number): Frame {
   const until = asked !== null && !Number.isNaN(Date.parse(asked)) ? asked : null;
   const length = (until === null ? hour : Date.parse(until)) - Date.parse(since);
   const bucket = length <= 2 * DAY ? "hour" : length <= 62 * DAY ? "day" : length <= 200 * DAY ? "week" : "month";
-  return { since, until, bucket, span: null, words: "the chosen window" };
+  return { since, until, bucket, span: null, words: "chosen window" };
 }

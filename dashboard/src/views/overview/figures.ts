@@ -1,7 +1,7 @@
 /** The figures of the cards: what each says, how it changed, what it counts and what it leaves out. Pure. */
 import type { Bucket, Change, Overview } from "~/api/types";
 import { count, percent, whole } from "~/lib/numbers";
-import { lookOf } from "~/lib/status";
+import { activeWords } from "~/lib/status";
 import { duration } from "~/lib/time";
 
 export interface Turn {
@@ -79,14 +79,13 @@ function figureOf(recipe: Recipe, overview: Overview): Figure {
 
 function activeOf(overview: Overview): Figure {
   const { active } = overview;
-  const states = Object.entries(active.by_status).filter(([, builds]) => builds > 0);
   return {
     key: "active",
     label: "Active builds",
     value: whole(active.builds),
     turn: null,
     before: null,
-    counted: states.map(([status, builds]) => `${builds} ${lookOf(status).word.toLowerCase()}`).join(", ") || "nothing runs, nothing waits",
+    counted: activeWords(active.by_status),
     leftOut: active.stale > 0 ? [{ words: "not to be believed to run any more", builds: active.stale, link: overview.links["active.stale"] }] : [],
     formula: overview.formula.active ?? "",
     link: overview.links.active,

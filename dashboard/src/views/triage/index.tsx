@@ -87,7 +87,7 @@ function Summary({ triage: { data: triage, isError }, words, grouping }: { triag
     <div className="triage-summary">
       <div className="triage-share-failed">
         <span>
-          <BuildsLink link={triage.link}><strong>{whole(triage.failures)}</strong> of {count(triage.verdicts, "build")} failed</BuildsLink>{triage.verdicts > 0 && ` (${percent(triage.failures / triage.verdicts)})`} in {words.startsWith("last") ? `the ${words}` : words}
+          <BuildsLink link={triage.link}><strong>{whole(triage.failures)}</strong> of {count(triage.verdicts, "build")} failed</BuildsLink>{triage.verdicts > 0 && ` (${percent(triage.failures / triage.verdicts)})`} in the {words}
           {triage.window.is_cut && ", of which only the newest 40,000 are counted"}.
         </span>
         <Menu label={<Icon name="info" />} words="About this figure" className="incident-info">

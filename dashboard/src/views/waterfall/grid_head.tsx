@@ -48,6 +48,7 @@ export function GridHead({ columns, inSight, room, rows }: Props): ReactElement 
           </th>
         ))}
         <Gap columns={room.after} />
+        <Rest />
       </tr>
     </thead>
   );
@@ -56,6 +57,11 @@ export function GridHead({ columns, inSight, room, rows }: Props): ReactElement 
 /** Where columns stand that are out of sight. */
 export function Gap({ columns }: { columns: number }): ReactElement | null {
   return columns > 0 ? <td colSpan={columns} aria-hidden="true" /> : null;
+}
+
+/** Few columns leave room beside them; the lines go on to the edge. */
+export function Rest(): ReactElement {
+  return <td className="waterfall-rest" aria-hidden="true" />;
 }
 
 /** Over a single column is no room for a heading. */

@@ -6,7 +6,7 @@ import { lookOf } from "~/lib/status";
 import { Instant } from "~/ui/instant";
 import { CellDetail } from "./cell_detail";
 import { GLYPHS } from "./glyphs";
-import { Gap, GridHead } from "./grid_head";
+import { Gap, GridHead, Rest } from "./grid_head";
 import { cellOf, type Shown } from "./groups";
 import { keyOf, letters, type Column, type Row } from "./model";
 import { CELL_REM, ROW_REM, useSight } from "./sight";
@@ -65,6 +65,7 @@ export function GridTable({ rows, columns, all }: Props): ReactElement {
         <colgroup>
           <col className="waterfall-first" />
           <col span={columns.length} className="waterfall-each" />
+          <col />
         </colgroup>
         <GridHead columns={columns} inSight={inSight} room={room} rows={rows} />
         <tbody>
@@ -118,6 +119,7 @@ const CommitRow = memo(function CommitRow({ row, index, columns, before, after, 
         return <GridCell key={column.key} place={place} isCurrent={current === place} isFirst={isFirst(columns, nth)} status={cell?.status} isFlaky={cell?.isFlaky ?? false} letter={letter} />;
       })}
       <Gap columns={after} />
+      <Rest />
     </tr>
   );
 });

@@ -39,7 +39,7 @@ export default function View(): ReactElement {
   return (
     <>
       <h1 className="visually-hidden">Waterfall</h1>
-      <Figures query={query} />
+      <Figures />
       <div className="waterfall">
         <section className="panel waterfall-main" aria-label="Commits and what was built of them">
           <Controls groups={groups} open={wanted.open} onEdit={() => setIsEditing(true)} />

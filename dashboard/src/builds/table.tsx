@@ -2,7 +2,6 @@
 import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState, type CSSProperties, type KeyboardEvent, type MouseEvent, type ReactElement, type RefObject } from "react";
 import { useLocation } from "wouter";
 import type { Query } from "~/api/request";
-import type { Build } from "~/api/types";
 import { count, whole } from "~/lib/numbers";
 import { usePreference } from "~/state/preferences";
 import { useStale } from "~/shell/use_stale";
@@ -15,9 +14,9 @@ import { NARROW, SHAPES, columnsOr, fitting, tracks, type Column } from "./colum
 import type { Listing } from "./listing";
 import { rangeOf, scrollFor } from "./range";
 import { BuildRow } from "./row";
-import { indexOf, keptBuilds, rowAt, type Rows } from "./rows";
+import { indexOf, rowAt, type Rows } from "./rows";
 import { useListing } from "./use_listing";
-import { met, useUsual } from "./usual";
+import { useMet, useUsual } from "./usual";
 import { useWidth } from "~/charts/width";
 import "./table.css";
 
@@ -83,7 +82,7 @@ function Scroller({ scroller, columns, rows, listing, isAway, setAway, error }: 
   useEffect(() => listing.see(first, last), [listing, first, last]);
   useAnchor(scroller, rows, rowPx);
   const cursor = useCursor(rows, rowPx, scroller);
-  const usual = useUsual(useIds(rows, first, last));
+  const usual = useUsual(useMet(rows, first, last));
   const stale = useStale();
   const id = useId();
   const { search } = useParameters();
@@ -216,20 +215,4 @@ function useCursor(rows: Rows | undefined, rowPx: number, scroller: RefObject<HT
     deed();
   };
   return { index, press };
-}
-
-const NO_IDS: readonly number[] = [];
-
-/** The pipelines of the rows in sight, and as many of those around as one question may hold. */
-function useIds(rows: Rows | undefined, first: number, last: number): readonly number[] {
-  const [known, know] = useState(NO_IDS);
-  if (rows === undefined) return known;
-  const inSight = Array.from({ length: Math.max(0, last - first + 1) }, (_, step) => rowAt(rows, first + step)).filter((build) => build !== undefined);
-  const next = met(known, idsOf(inSight), idsOf(keptBuilds(rows)));
-  if (next !== known) know(next);
-  return next;
-}
-
-function idsOf(builds: readonly Build[]): number[] {
-  return builds.map((build) => build.pipeline_id);
 }

@@ -1,5 +1,13 @@
-import { expect, it } from "vitest";
-import { compared, met } from "./usual";
+import { act, cleanup, renderHook } from "@testing-library/react";
+import { afterEach, expect, it, vi } from "vitest";
+import { begun, PAGE } from "./rows";
+import { aBuild } from "./sample";
+import { PAUSE_MS, compared, met, useMet } from "./usual";
+
+afterEach(() => {
+  cleanup();
+  vi.useRealTimers();
+});
 
 const usual = { pipeline_id: 1, builds: 40, p50_seconds: 60, p95_seconds: 100 };
 
@@ -33,4 +41,28 @@ it("asks of the pipelines in sight even after more were met than one question ma
 it("asks nothing new while all in sight are asked of", () => {
   const known = [3, 1, 2];
   expect(met(known, [2, 1], [7, 8])).toBe(known);
+});
+
+it("asks of what stays in sight, and of nothing that flies past", () => {
+  vi.useFakeTimers();
+  const builds = Array.from({ length: 3 * PAGE }, (_, place) => aBuild(1000 - place, { pipeline_id: place }));
+  const rows = begun({ builds, next_cursor: null });
+  const seen = new Set<readonly number[]>();
+  const { result, rerender } = renderHook(({ first }) => {
+    const ids = useMet(rows, first, first + 9);
+    seen.add(ids);
+    return ids;
+  }, { initialProps: { first: 0 } });
+  act(() => void vi.advanceTimersByTime(0));
+  expect(result.current).toContain(0);
+
+  for (let first = 10; first <= 250; first += 10) {
+    rerender({ first });
+    act(() => void vi.advanceTimersByTime(PAUSE_MS - 1));
+  }
+  expect(seen.size).toBe(2);
+  expect(result.current).not.toContain(255);
+
+  act(() => void vi.advanceTimersByTime(1));
+  expect(result.current.slice(0, 10)).toEqual([250, 251, 252, 253, 254, 255, 256, 257, 258, 259]);
 });

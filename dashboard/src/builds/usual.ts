@@ -1,7 +1,8 @@
 /** How a build's duration compares with what its pipeline usually takes. */
-import { useMemo } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { useGet } from "~/api/use";
-import type { Duration, Durations } from "~/api/types";
+import type { Build, Duration, Durations } from "~/api/types";
+import { keptBuilds, rowAt, type Rows } from "./rows";
 
 export interface Comparison {
   /** Of twice the usual, 0 to 1: how far the bar goes. */
@@ -15,6 +16,9 @@ export interface Comparison {
 /** As many ids as one question may hold. */
 const MOST = 200;
 const FEWEST = 5;
+/** What flies past is not asked of. Shorter than the time between two batches of events, each of which may bring rows. */
+export const PAUSE_MS = 120;
+const NO_IDS: readonly number[] = [];
 const LONG = 1.5;
 const SHORT = 0.5;
 
@@ -41,6 +45,26 @@ export function met(known: readonly number[], inSight: readonly number[], around
   const wanted = [...new Set(inSight)].slice(0, MOST);
   if (wanted.every((id) => known.includes(id))) return known;
   return [...new Set([...wanted, ...around, ...known])].slice(0, MOST);
+}
+
+/** The pipelines of the rows in sight, once they stay there, and as many of those around as one question may hold. */
+export function useMet(rows: Rows | undefined, first: number, last: number): readonly number[] {
+  const [known, know] = useState(NO_IDS);
+  const wait = known === NO_IDS ? 0 : PAUSE_MS;
+  useEffect(() => {
+    if (rows === undefined) return undefined;
+    const look = (): void => {
+      const inSight = Array.from({ length: Math.max(0, last - first + 1) }, (_, step) => rowAt(rows, first + step)).filter((build) => build !== undefined);
+      know((before) => met(before, idsOf(inSight), idsOf(keptBuilds(rows))));
+    };
+    const timer = setTimeout(look, wait);
+    return () => clearTimeout(timer);
+  }, [rows, first, last, wait]);
+  return known;
+}
+
+function idsOf(builds: readonly Build[]): number[] {
+  return builds.map((build) => build.pipeline_id);
 }
 
 /** What these pipelines usually take. */

@@ -87,7 +87,7 @@ def test_a_stale_source_is_named_on_every_view(visit: Callable[..., Page], engin
         )
     page = visit("/waterfall")
 
-    notice = page.get_by_role("main").get_by_role("status").filter(has_text="platform/search")
+    notice = page.get_by_role("main").get_by_role("status").filter(has_text="platform/search may be older")
     expect(notice).to_contain_text("gitlab.com answered 503")
     notice.get_by_role("link", name="See the sources").click()
     expect(page.get_by_role("main")).to_contain_text("5 polls in a row failed")

@@ -12,6 +12,7 @@ def welcome(plan: Plan, *, is_ready: bool, seconds: float) -> list[str]:
     name = "Build Observatory's demo" if plan.simulator_port is not None else "Build Observatory"
     state = f"is running ({seconds:.1f} s)" if is_ready else f"has started, but {url}/readyz is not content yet"
     rows = [
+        ("dashboard", f"{url}/"),
         ("builds", f"{url}/api/builds"),
         ("API docs", f"{url}/api/docs"),
         ("stream", f"{url_of(plan.host, plan.port, 'ws')}/ws"),

@@ -424,6 +424,8 @@ def test_the_welcome_says_where_everything_is() -> None:
     text = "\n".join(welcome(plan, is_ready=True, seconds=3.21))
 
     assert "Build Observatory is running (3.2 s)" in text
+    first, *_ = (word for word in text.split() if "://" in word)
+    assert first == "http://127.0.0.1:8080/"
     assert "ws://127.0.0.1:8080/ws" in text
     assert "/var/lib/build-observatory/postgres.log" in text
     assert "Ctrl-C" in text

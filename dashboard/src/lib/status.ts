@@ -1,5 +1,5 @@
 /** The nine words for how a build stands, with their colour and what they are called. */
-import type { Status } from "~/api/types";
+import type { Overview, Status } from "~/api/types";
 import { whole } from "./numbers";
 
 export type Tone = "good" | "bad" | "late" | "busy" | "held" | "none";
@@ -42,11 +42,12 @@ export function lookOf(status: string | null): Look {
 /** Of open builds, the nearest to their end first. */
 const OPEN_FIRST = ["running", "blocked", "queued"] as const;
 
-/** `2 running, 1 waiting`: open builds by what they do, all of them. */
-export function activeWords(byStatus: Readonly<Record<string, number>>): string {
+/** `2 running, 1 waiting; 3 stale`: open builds by what they do, all of them, and those that nobody should believe to run. */
+export function activeWords({ by_status: byStatus, stale }: Pick<Overview["active"], "by_status" | "stale">): string {
   const words = OPEN_FIRST.flatMap((status) => {
     const builds = byStatus[status] ?? 0;
     return builds > 0 ? [`${whole(builds)} ${lookOf(status).word.toLowerCase()}`] : [];
   });
-  return words.join(", ") || "nothing runs or waits";
+  const active = words.join(", ") || "nothing runs or waits";
+  return stale > 0 ? `${active}; ${whole(stale)} stale` : active;
 }

@@ -27,7 +27,7 @@ export function Outcomes({ overview }: Props): ReactElement {
 export function Durations({ overview }: Props): ReactElement {
   const { p50, p95, builds } = overview.duration_seconds;
   return (
-    <Panel title="Durations" aside={`of ${whole(builds)} builds with a verdict`} className="overview-chart">
+    <Panel title="Durations" aside={`of ${whole(builds)} builds with a verdict and a known duration`} className="overview-chart">
       <DurationLines overview={overview} />
       <ul className="overview-legend">
         <li className="lines-key low"><span><i /> Half take at most <b>{duration(p50)}</b></span></li>

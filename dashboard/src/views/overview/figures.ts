@@ -85,7 +85,7 @@ function activeOf(overview: Overview): Figure {
     value: whole(active.builds),
     turn: null,
     before: null,
-    counted: activeWords(active.by_status),
+    counted: activeWords(active),
     leftOut: active.stale > 0 ? [{ words: "not to be believed to run any more", builds: active.stale, link: overview.links["active.stale"] }] : [],
     formula: overview.formula.active ?? "",
     link: overview.links.active,

@@ -82,6 +82,8 @@ def _listen(server: ServerSettings) -> socket.socket:
         )[0]
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Gunicorn sets it, too, but later than the first client may come: it would wait 40 ms for each small answer.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listening.bind(address)
         listening.listen(BACKLOG)
     except OSError as error:

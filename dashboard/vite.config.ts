@@ -25,6 +25,8 @@ export default defineConfig(({ command }) => ({
       output: {
         // The service worker keeps its name: browsers ask for it under that name again.
         entryFileNames: (chunk) => (chunk.name === "sw" ? WORKER : "assets/[name]-[hash].js"),
+        // What is not one view's own is one file: a browser with nothing kept waits longer for each of twenty small ones.
+        codeSplitting: { groups: [{ name: "shared", test: /[\\/](?:node_modules|src[\\/](?!views[\\/]|offline[\\/]).*)[\\/]/ }] },
       },
     },
   },

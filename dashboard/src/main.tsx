@@ -15,6 +15,7 @@ import { register } from "./offline/register";
 import { Shell } from "./shell/shell";
 import { listenForKeys } from "./state/keys";
 import { reportErrors } from "./shell/report";
+import { prepare } from "./views";
 
 const client = newQueryClient();
 reportErrors();
@@ -26,10 +27,13 @@ register();
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("the page has no place for the dashboard");
-createRoot(root).render(
-  <StrictMode>
-    <QueryClientProvider client={client}>
-      <Shell />
-    </QueryClientProvider>
-  </StrictMode>,
+const page = createRoot(root);
+void prepare(client, location).finally(() =>
+  page.render(
+    <StrictMode>
+      <QueryClientProvider client={client}>
+        <Shell />
+      </QueryClientProvider>
+    </StrictMode>,
+  ),
 );

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import Engine
 
 from tests.api.stand import Api
-from tests.dashboard.looking import Looking
+from tests.dashboard.looking import Looking, settle
 from tests.dashboard.views import address_of
 
 WORDS = {
@@ -30,6 +30,22 @@ def test_a_view_tells_what_there_is(visit: Callable[..., Page], engine: Engine, 
 
     for words in WORDS[view]:
         expect(page.get_by_role("main")).to_contain_text(words)
+
+
+def test_what_is_asked_before_the_page_is_drawn_is_what_the_view_asks(looking: Looking) -> None:
+    asked: list[str] = []
+    page = looking.open()
+    page.on("request", lambda request: asked.append(request.url.removeprefix(looking.address)))
+
+    page.goto("/?window=7d&branch=main&status=failed&broken=all&provider=github")
+    settle(page)
+
+    questions = ("/api/metrics/overview?", "/api/builds?", "/api/incidents?")
+    ahead = asked.index(next(url for url in asked if url.startswith("/api/session")))
+    for question in questions:
+        found = [place for place, url in enumerate(asked) if url.startswith(question)]
+        assert found[0] < ahead
+        assert len({asked[place] for place in found}) == 1
 
 
 def test_somebody_chosen_sees_their_own_builds_and_is_known_next_time(visit: Callable[..., Page]) -> None:

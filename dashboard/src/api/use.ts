@@ -34,11 +34,15 @@ export interface Options {
   refetchInterval?: number | false;
 }
 
+/** The name of an answer and how it comes, for who uses it and for who only has it asked ahead. */
+export function question<Answer>(path: string, query: Query): { queryKey: [string, Query]; queryFn: (context: { signal: AbortSignal }) => Promise<Answer> } {
+  return { queryKey: [path, query], queryFn: ({ signal }) => get<Answer>(path, query, signal) };
+}
+
 export function useGet<Answer>(path: string, query: Query = {}, options: Options = {}): UseQueryResult<Answer> {
   const { isFresh = false, ...rest } = options;
   return useQuery({
-    queryKey: [path, query],
-    queryFn: ({ signal }) => get<Answer>(path, query, signal),
+    ...question<Answer>(path, query),
     ...(isFresh ? {} : { placeholderData: keepPreviousData }),
     ...rest,
   });

@@ -26,12 +26,16 @@ interface AllOptions<Page extends Paged, Wanted> {
   select?: (all: All<Page>) => Wanted;
 }
 
+/** The name of all pages as one answer, and how they come. */
+export function questionOfAll<Page extends Paged>(path: string, query: Query, most: number): { queryKey: [string, string, Query, number]; queryFn: (context: { signal: AbortSignal }) => Promise<All<Page>> } {
+  return { queryKey: [path, "all", query, most], queryFn: ({ signal }) => allOf<Page>(path, query, most, signal) };
+}
+
 /** Every page up to `most`, as one answer. */
 export function useAll<Page extends Paged, Wanted = All<Page>>(path: string, query: Query = {}, options: AllOptions<Page, Wanted> = {}): UseQueryResult<Wanted> {
   const { most = 5, ...rest } = options;
   return useQuery<All<Page>, Error, Wanted>({
-    queryKey: [path, "all", query, most],
-    queryFn: ({ signal }) => allOf<Page>(path, query, most, signal),
+    ...questionOfAll<Page>(path, query, most),
     placeholderData: keepPreviousData,
     ...rest,
   });

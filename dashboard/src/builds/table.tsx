@@ -9,6 +9,7 @@ import { useShortcuts } from "~/state/keys";
 import { keeping, useParameters } from "~/state/url";
 import { Icon } from "~/ui/icon";
 import { Blank, Failure } from "~/ui/states";
+import { useSize } from "~/ui/size";
 import { useScrolled } from "~/ui/use_scrolled";
 import { NARROW, SHAPES, columnsOr, fitting, tracks, type Column } from "./columns";
 import type { Listing } from "./listing";
@@ -17,7 +18,6 @@ import { BuildRow } from "./row";
 import { indexOf, rowAt, type Rows } from "./rows";
 import { useListing } from "./use_listing";
 import { useMet, useUsual } from "./usual";
-import { useWidth } from "~/charts/width";
 import "./table.css";
 
 const ROW_PX = 44;
@@ -28,10 +28,13 @@ const GHOSTS = 20;
 /** More are not in sight at once; a height that still changed with each page would have every row's style worked out anew. */
 const MOST_HIGH = 50;
 
+/** As it is mostly, so that rows are mostly drawn but once. */
+const SCREEN = { width: window.innerWidth, height: 0 };
+
 export function BuildTable({ query, none }: { query: Query; none?: string }): ReactElement {
   const scroller = useRef<HTMLDivElement>(null);
   const frame = useRef<HTMLDivElement>(null);
-  const width = useWidth(frame);
+  const { width } = useSize(frame, SCREEN);
   const [isAway, setAway] = useState(false);
   const list = useListing(query, isAway);
   const { rows, listing } = list;

@@ -1,10 +1,21 @@
-import { fireEvent, render, screen } from "@testing-library/react";
+import { act, fireEvent, render, screen } from "@testing-library/react";
 import { beforeAll, afterEach, describe, expect, it, vi } from "vitest";
 import { cleanup } from "@testing-library/react";
 import { StackedBars, partAt, type Bar } from "./stacked_bars";
 import { Lines } from "./lines";
 
+/** As a browser's: tells each element's size once it is looked at; happy-dom's never does. */
+class Observer implements ResizeObserver {
+  constructor(private readonly tell: ResizeObserverCallback) {}
+  observe(target: Element): void {
+    queueMicrotask(() => act(() => this.tell([{ target } as ResizeObserverEntry], this)));
+  }
+  unobserve(): void {}
+  disconnect(): void {}
+}
+
 beforeAll(() => {
+  vi.stubGlobal("ResizeObserver", Observer);
   Object.defineProperty(HTMLElement.prototype, "clientWidth", { configurable: true, get: () => 640 });
 });
 afterEach(cleanup);
@@ -20,10 +31,10 @@ const BARS: Bar[] = [0, 1].map((at) => ({
 }));
 
 describe("bars", () => {
-  it("are read out by arrow keys, and a part of one is opened by Enter", () => {
+  it("are read out by arrow keys, and a part of one is opened by Enter", async () => {
     const onPick = vi.fn();
     render(<StackedBars label="Outcomes" bars={BARS} onPick={onPick} />);
-    const hand = screen.getByRole("slider");
+    const hand = await screen.findByRole("slider");
     fireEvent.keyDown(hand, { key: "Home" });
     expect(hand.getAttribute("aria-valuetext")).toBe("hour 0: Failed 1, Succeeded 10");
     fireEvent.keyDown(hand, { key: "ArrowRight" });
@@ -46,9 +57,9 @@ describe("bars", () => {
 });
 
 describe("lines", () => {
-  it("say so where a bucket has no durations", () => {
+  it("say so where a bucket has no durations", async () => {
     const points = [{ start: new Date(2026, 10, 20), label: "hour 0", low: null, high: null, builds: 0 }];
     render(<Lines label="Durations" points={points} lowWord="p50" highWord="p95" shown={String} />);
-    expect(screen.getByRole("slider").getAttribute("aria-valuetext")).toBe("hour 0: no builds with a duration");
+    expect((await screen.findByRole("slider")).getAttribute("aria-valuetext")).toBe("hour 0: no builds with a duration");
   });
 });

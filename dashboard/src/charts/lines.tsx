@@ -1,6 +1,7 @@
 /** Two lines over time with the band between them: what is usual, and what the slow ones take. */
 import type { ReactElement } from "react";
 import { area as areaOf, curveMonotoneX, line as lineOf } from "d3-shape";
+import { Later } from "~/ui/later";
 import { Plot, type Area } from "./plot";
 import { durationTicks, runs } from "./scale";
 
@@ -42,18 +43,24 @@ export function Lines({ label, points, lowWord, highWord, shown, onPick }: Props
         {...(onPick ? { onPick: (place: number) => onPick(place) } : {})}
         renderMarks={(area, active) => <Curves points={points} area={area} active={active} />}
       />
-      <div className="visually-hidden">
-        <table>
-          <caption>{label}</caption>
-          <thead><tr><th scope="col">From</th><th scope="col">{lowWord}</th><th scope="col">{highWord}</th><th scope="col">Builds</th></tr></thead>
-          <tbody>
-            {points.map((point) => (
-              <tr key={point.label}><th scope="row">{point.label}</th><td>{shown(point.low)}</td><td>{shown(point.high)}</td><td>{point.builds}</td></tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Later><Table {...{ label, points, lowWord, highWord, shown }} /></Later>
     </>
+  );
+}
+
+function Table({ label, points, lowWord, highWord, shown }: Omit<Props, "onPick">): ReactElement {
+  return (
+    <div className="visually-hidden">
+      <table>
+        <caption>{label}</caption>
+        <thead><tr><th scope="col">From</th><th scope="col">{lowWord}</th><th scope="col">{highWord}</th><th scope="col">Builds</th></tr></thead>
+        <tbody>
+          {points.map((point) => (
+            <tr key={point.label}><th scope="row">{point.label}</th><td>{shown(point.low)}</td><td>{shown(point.high)}</td><td>{point.builds}</td></tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 

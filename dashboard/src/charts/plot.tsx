@@ -1,7 +1,7 @@
 /** The ground of a chart: axes, and one hand over it that the pointer or the arrow keys move and that is read out. */
 import { useRef, useState, type KeyboardEvent, type MouseEvent, type ReactElement, type ReactNode } from "react";
 import { bandAt, timeMarks } from "./scale";
-import { useHeight, useRem, useWidth } from "./width";
+import { useRem, useSize } from "~/ui/size";
 import "./charts.css";
 
 export interface Area {
@@ -37,8 +37,7 @@ const ABOVE = 0.55;
 
 export function Plot({ label, starts, top, ticks, named, said, renderReadout, onPick, onStep, renderMarks }: Props): ReactElement {
   const ref = useRef<HTMLDivElement>(null);
-  const full = useWidth(ref);
-  const high = useHeight(ref);
+  const { width: full, height: high } = useSize(ref);
   const [active, setActive] = useState<number | null>(null);
   const rem = useRem();
   const [left, bottom, above] = [Math.round(LEFT * rem), Math.round(BOTTOM * rem), Math.round(ABOVE * rem)];

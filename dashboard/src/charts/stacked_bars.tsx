@@ -2,6 +2,7 @@
 import { useState, type ReactElement } from "react";
 import { whole } from "~/lib/numbers";
 import type { Tone } from "~/lib/status";
+import { Later } from "~/ui/later";
 import { Plot, type Area } from "./plot";
 import { countTicks } from "./scale";
 
@@ -51,7 +52,7 @@ export function StackedBars({ label, bars, onPick }: Props): ReactElement {
         onStep={step}
         renderMarks={(area, active) => bars.map((bar, place) => <Column key={bar.label} bar={bar} area={area} place={place} isDim={active !== null && active !== place} />)}
       />
-      <Table label={label} bars={bars} />
+      <Later><Table label={label} bars={bars} /></Later>
     </>
   );
 }

@@ -40,6 +40,11 @@ export function useScope(): Scope {
   return useMemo(() => scopeOf(search, hour * HOUR), [search, hour]);
 }
 
+/** The scope of an address as it is now. */
+export function scopeNow(search: URLSearchParams): Scope {
+  return scopeOf(search, Math.floor(Date.now() / HOUR) * HOUR);
+}
+
 export function scopeOf(search: URLSearchParams, hour: number): Scope {
   const query: Record<string, string> = {};
   for (const name of NAMES) {

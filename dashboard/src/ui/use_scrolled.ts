@@ -34,14 +34,13 @@ class Eye {
       this.now = next;
       changed();
     };
-    const look = (): void => {
+    const place = (): Partial<Scrolled> => {
       const top = stepped(element.scrollTop, downPx);
-      see(sidePx === undefined ? { top } : { top, left: stepped(element.scrollLeft, sidePx) });
+      return sidePx === undefined ? { top } : { top, left: stepped(element.scrollLeft, sidePx) };
     };
-    const measure = (): void => see({ height: element.clientHeight, width: element.clientWidth });
-    look();
-    measure();
-    const observer = new ResizeObserver(measure);
+    const look = (): void => see(place());
+    // The first time, too: asked before the browser has laid the page out, it would have to do so once more.
+    const observer = new ResizeObserver(() => see({ ...place(), height: element.clientHeight, width: element.clientWidth }));
     observer.observe(element);
     element.addEventListener("scroll", look, { passive: true });
     return () => {

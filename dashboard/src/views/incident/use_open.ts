@@ -2,7 +2,7 @@
 import type { UseQueryResult } from "@tanstack/react-query";
 import type { Query } from "~/api/request";
 import type { Incident, Incidents } from "~/api/types";
-import { MOST_PAGES, useAll, type All } from "~/api/use_pages";
+import { MOST_PAGES, questionOfAll, useAll, type All } from "~/api/use_pages";
 
 export interface OpenIncidents {
   incidents: readonly Incident[];
@@ -10,8 +10,19 @@ export interface OpenIncidents {
   isCut: boolean;
 }
 
+const INCIDENTS = "/api/incidents";
+
 export function useOpenIncidents(query: Query): UseQueryResult<OpenIncidents> {
-  return useAll("/api/incidents", { ...query, status: "open" }, { most: MOST_PAGES, select: longestFirst });
+  return useAll(INCIDENTS, openOnly(query), { most: MOST_PAGES, select: longestFirst });
+}
+
+/** The same, to be asked ahead. */
+export function openQuestion(query: Query): ReturnType<typeof questionOfAll<Incidents>> {
+  return questionOfAll<Incidents>(INCIDENTS, openOnly(query), MOST_PAGES);
+}
+
+function openOnly(query: Query): Query {
+  return { ...query, status: "open" };
 }
 
 /** Of the same instant the one with the smaller id first, so that none changes places. */

@@ -19,9 +19,9 @@ import { useOpenIncidents, type OpenIncidents } from "~/views/incident/use_open"
 const FEW = 6;
 
 export function BrokenNow({ query }: { query: Query }): ReactElement {
-  const { get: chosen, set } = useParameters();
-  const isAll = chosen("broken") === "all" || query.branch !== undefined;
-  const open = useOpenIncidents(isAll ? query : { ...query, is_default_branch: "true" });
+  const { search, set } = useParameters();
+  const isAll = isOfAll(search);
+  const open = useOpenIncidents(brokenQuery(query, search));
   const actions = query.branch === undefined && (
     <div className="segments" role="group" aria-label="Which branches">
       <button type="button" aria-pressed={!isAll} onClick={() => set({ broken: null })}>Default</button>
@@ -33,6 +33,15 @@ export function BrokenNow({ query }: { query: Query }): ReactElement {
       <Answered of={open} rows={6}>{({ incidents }) => (incidents.length === 0 ? <AllGreen isAll={isAll} /> : <List incidents={incidents} />)}</Answered>
     </Panel>
   );
+}
+
+export function brokenQuery(query: Query, search: URLSearchParams): Query {
+  return isOfAll(search) ? query : { ...query, is_default_branch: "true" };
+}
+
+/** A branch that was chosen need not be the default one. */
+function isOfAll(search: URLSearchParams): boolean {
+  return search.get("broken") === "all" || Boolean(search.get("branch"));
 }
 
 function asideOf({ incidents, isCut }: OpenIncidents): string | undefined {

@@ -1,19 +1,30 @@
 /** Everything at a glance: how builds do, what is broken now, and the builds themselves. */
 import { useEffect, useMemo, type ReactElement } from "react";
+import type { QueryClient } from "@tanstack/react-query";
+import { question } from "~/api/use";
 import { buildsQuery } from "~/builds/filter";
 import { BuildFilters } from "~/builds/filters";
 import { BuildTable } from "~/builds/table";
-import { useScope } from "~/state/scope";
+import { Listing } from "~/builds/listing";
+import { scopeNow, useScope } from "~/state/scope";
 import { useParameters } from "~/state/url";
 import { Panel } from "~/ui/panel";
 import { Failure, Former, Older } from "~/ui/states";
-import { BrokenNow } from "./broken";
+import { openQuestion } from "~/views/incident/use_open";
+import { BrokenNow, brokenQuery } from "./broken";
 import { BUILDS_ID, showBuilds } from "~/builds/builds_link";
 import { CardSkeletons, Cards } from "./cards";
 import { ChartSkeleton, Durations, Outcomes } from "./charts";
 import { Notes } from "./notes";
-import { useOverview } from "./use_overview";
+import { OVERVIEW, overviewQuery, useOverview } from "./use_overview";
 import "./overview.css";
+
+export function ask(client: QueryClient, search: URLSearchParams): void {
+  const scope = scopeNow(search);
+  void client.prefetchQuery(question(OVERVIEW, overviewQuery(scope)));
+  void client.prefetchQuery(question("/api/builds", Listing.headOf(buildsQuery(search, scope.frame))));
+  void client.prefetchQuery(openQuestion(brokenQuery(scope.query, search)));
+}
 
 export default function View(): ReactElement {
   const { query, frame } = useScope();

@@ -1,7 +1,7 @@
 /** The grid itself: thousands of cells, of which those in sight are in the page, and a change paints one anew. */
 import { memo, useCallback, useEffect, useMemo, useRef, useState, type CSSProperties, type KeyboardEvent, type MouseEvent, type ReactElement, type RefObject } from "react";
 import type { Status } from "~/api/types";
-import { useRem } from "~/charts/width";
+import { useRem } from "~/ui/size";
 import { lookOf } from "~/lib/status";
 import { Instant } from "~/ui/instant";
 import { CellDetail } from "./cell_detail";

@@ -2,7 +2,7 @@
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { useInfiniteQuery, useQueryClient, type InfiniteData, type QueryClient, type UseInfiniteQueryResult } from "@tanstack/react-query";
 import { get, type Query } from "~/api/request";
-import { useRem } from "~/charts/width";
+import { useRem } from "~/ui/size";
 import { onBatch } from "~/live/store";
 import { Commits } from "./commits";
 import { Heard } from "./heard";

@@ -1,9 +1,11 @@
 /** The lines in sight, of however many there are. */
-import { useEffect, useLayoutEffect, useRef, useState, type ReactElement, type ReactNode, type RefObject } from "react";
+import { useEffect, useLayoutEffect, useRef, useState, type ReactElement, type ReactNode } from "react";
+import { useSize } from "~/ui/size";
 import { scrollTo, sightAt, totalPx, type Extent } from "./window";
 
 /** As in log.css; as high as WCAG wants what is clicked. */
 const ROW_PX = 24;
+const SUPPOSED = { width: 0, height: 600 };
 
 interface Props {
   count: number;
@@ -22,7 +24,7 @@ export function LogRows({ count, rowsALine, render, wanted, rowOf, isFollowing, 
   const scroller = useRef<HTMLDivElement>(null);
   const layer = useRef<HTMLDivElement>(null);
   const [scrolled, setScrolled] = useState(0);
-  const viewportPx = useHeight(scroller);
+  const { height: viewportPx } = useSize(scroller, SUPPOSED);
   const extent: Extent = { rows: count, rowPx: ROW_PX * rowsALine, viewportPx };
   const sight = sightAt(scrolled, extent);
 
@@ -55,16 +57,4 @@ export function LogRows({ count, rowsALine, render, wanted, rowOf, isFollowing, 
       </div>
     </div>
   );
-}
-
-function useHeight(of: RefObject<HTMLElement | null>): number {
-  const [height, setHeight] = useState(600);
-  useLayoutEffect(() => {
-    const element = of.current;
-    if (element === null) return undefined;
-    const observer = new ResizeObserver(() => setHeight(element.clientHeight));
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, [of]);
-  return height;
 }

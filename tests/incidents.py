@@ -7,7 +7,7 @@ from sqlalchemy import Engine, text
 from shared.metrics.contributions import OF_INCIDENTS
 from tests.factories import NOON
 
-_CHANGES = text(f"""
+CHANGES = text(f"""
     INSERT INTO metric_changes (build_id, pipeline_id, branch, queued_at, status, builds, first_tries, duration_ms,
                                 queued_ms)
     SELECT build_id, pipeline_id, branch, queued_at, status, builds, first_tries, duration_ms, queued_ms
@@ -38,7 +38,7 @@ def an_incident(engine: Engine, **overrides: Any) -> int:
     """)
     with engine.begin() as connection:
         incident_id = int(connection.execute(statement, columns).scalar_one())
-        connection.execute(_CHANGES, {"id": incident_id})
+        connection.execute(CHANGES, {"id": incident_id})
     return incident_id
 
 

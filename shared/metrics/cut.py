@@ -77,12 +77,12 @@ def _furthest(
 def _probe(place: int, way: Subject) -> str:
     """How many builds lie on a way, counted up to the limit, and the newest that is not looked at: NULL below it.
 
-    Of more than the limit each stream has its share.
+    Of more than the limit each stream has its share; of a filter that names no pipeline there is no stream.
     """
     seek = seek_of("builds", way)
     entries = f"FROM builds x WHERE {_IN_WINDOW} {seek.condition}"
     streams = len(way.branch) if seek is EACH_BRANCH else len(way.pipelines or ()) if seek is EACH_PIPELINE else 1
-    share = f"SELECT x.queued_at {entries} {_NEWEST} OFFSET {MOST_LOOKED_AT // streams:d} LIMIT 1"
+    share = f"SELECT x.queued_at {entries} {_NEWEST} OFFSET {MOST_LOOKED_AT // max(1, streams):d} LIMIT 1"
     return f"""
         SELECT {place} AS way, few.builds, CASE WHEN few.builds > {MOST_LOOKED_AT:d} THEN (
             SELECT max(e.queued_at) FROM {seek.each} CROSS JOIN LATERAL ({share}) e

@@ -4,6 +4,7 @@ Of a row `slot` is where it counts and `counted_in` where it is taken away again
 (`shared.metrics.cover`); either may lie outside of the slots, and then counts nowhere.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -13,7 +14,7 @@ from shared.metrics.contributions import OF_CHANGES
 from shared.metrics.cover import NOWHERE, Cover
 from shared.metrics.histogram import BIN_SQL
 from shared.metrics.seek import narrowed, parameters_of, seek_of
-from shared.metrics.subject import KEY_COLUMN, Subject
+from shared.metrics.subject import COLUMN, KEY_COLUMN, Subject
 from shared.rows import Row, rows
 from shared.status import VERDICTS
 
@@ -40,7 +41,7 @@ _CELL_BINS = ", ".join(f"CASE WHEN c.status IN ({VERDICT_CODES}) THEN c.{name} E
 
 # What one build adds, in the form of `contributions`; its first attempt is looked up only where it is not the latest.
 # What was recorded since counts where cells do: builds that are read themselves show it already, and they are taken
-# away from a cell only if cells count their pipeline at all.
+# away from a cell only if it counts their pipeline at all.
 _ONE_BY_ONE = """
     raw AS MATERIALIZED (
         SELECT b.id, b.pipeline_id, b.branch, b.queued_at, b.status, b.cancel_reason, b.is_finished, b.attempt,
@@ -89,7 +90,17 @@ RAW_SPANS = """
     unnest(CAST(:raw_starts AS timestamptz[]), CAST(:raw_ends AS timestamptz[]), CAST(:raw_counted_in AS int[]))
         AS t(starts_at, ends_at, counted_in)
 """
-UNCOUNTED = "SELECT pipeline_id FROM metric_members WHERE NOT is_counted"
+
+# A pipeline moves at once, and its cells with the next fold.
+_ELSEWHERE: Mapping[CellScope, str] = {
+    scope: f"""
+        SELECT m.pipeline_id FROM metric_members m JOIN pipelines p ON p.id = m.pipeline_id
+        WHERE NOT m.is_counted OR m.{column} IS DISTINCT FROM p.{column}
+    """
+    for scope, column in COLUMN.items()
+    if scope is not CellScope.PIPELINE
+}
+_UNCOUNTED = "SELECT pipeline_id FROM metric_members WHERE NOT is_counted"
 _WITHIN = "x.queued_at >= t.starts_at AND x.queued_at < t.ends_at"
 
 
@@ -130,6 +141,16 @@ def read(session: Session, subject: Subject, cover: Cover, detail: Detail = WHOL
     return rows(session, statement, parameters_for(subject, cover), is_binary=True)
 
 
+def elsewhere(scope: CellScope) -> str:
+    """The pipelines that no cell of theirs in a scope holds yet: not counted so far, or counted for somebody else."""
+    return _ELSEWHERE.get(scope, _UNCOUNTED)
+
+
+def settled(scope: CellScope, alias: str) -> list[str]:
+    """The condition that changes are of pipelines whose cells in a scope they will be added to, if it needs one."""
+    return [f"{alias}.pipeline_id NOT IN ({_ELSEWHERE[scope]})"] if scope in _ELSEWHERE else []
+
+
 _ID = {"builds": "id", "flakes": "build_id"}
 
 
@@ -143,7 +164,8 @@ def _found(table: str, subject: Subject) -> str:
     newest = f"ORDER BY x.queued_at DESC, x.{_ID[table]} DESC LIMIT (SELECT NULL::bigint)"
     return f"""(
         SELECT y.*, width_bucket(y.queued_at, (SELECT at FROM bounds)) AS slot,
-               CASE WHEN y.pipeline_id IN ({UNCOUNTED}) THEN {NOWHERE} ELSE t.counted_in END AS counted_in
+               CASE WHEN y.pipeline_id IN ({elsewhere(subject.scope)}) THEN {NOWHERE}
+                    ELSE t.counted_in END AS counted_in
         FROM {seek.each} CROSS JOIN {RAW_SPANS}
         CROSS JOIN LATERAL (SELECT * FROM {table} x WHERE {where} {newest}) y
     )"""
@@ -158,7 +180,7 @@ def statement_of(subject: Subject, detail: Detail) -> str:
         of_changes=OF_CHANGES,
         spans=CELL_SPANS,
         within=_WITHIN,
-        changes="".join(f" AND {condition}" for condition in narrowed(subject, "x")),
+        changes="".join(f" AND {condition}" for condition in [*narrowed(subject, "x"), *settled(subject.scope, "x")]),
         builds=_found("builds", subject),
         flakes=_found("flakes", subject),
     )

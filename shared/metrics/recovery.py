@@ -23,7 +23,7 @@ from shared.metrics.cells import (
 from shared.metrics.contributions import OF_INCIDENT, OF_INCIDENT_CHANGES, ORIGIN
 from shared.metrics.cover import NOWHERE, cover
 from shared.metrics.histogram import BIN_SQL
-from shared.metrics.read import CELL_SPANS, END_TO_END, RAW_SPANS, UNCOUNTED, parameters_for
+from shared.metrics.read import CELL_SPANS, END_TO_END, RAW_SPANS, elsewhere, parameters_for, settled
 from shared.metrics.recovery_of_branches import recoveries_of_branches
 from shared.metrics.seek import narrowed
 from shared.metrics.subject import DEFAULT_BRANCH, Subject
@@ -60,6 +60,7 @@ _READ = f"""
         SELECT coalesce(t.slot, width_bucket(c.queued_at, (SELECT at FROM bounds))) AS slot, t.counted_in,
                c.pipeline_id, c.branch, c.status, c.builds::int, c.duration_ms, c.queued_ms
         FROM ({OF_INCIDENT_CHANGES}) c JOIN spans t ON c.queued_at >= t.starts_at AND c.queued_at < t.ends_at
+        WHERE true {{changes}}
         UNION ALL
         SELECT width_bucket(i.at, (SELECT at FROM bounds)), t.counted_in,
                i.pipeline_id, i.branch, i.status, 1, i.duration_ms, i.queued_ms
@@ -69,7 +70,7 @@ _READ = f"""
             {_AT_CUT_HOURS.format(by="fixed_at")} AND NOT (n.opened_at >= t.starts_at AND n.opened_at < t.ends_at)
             OFFSET 0
         ) i
-        WHERE i.pipeline_id NOT IN ({UNCOUNTED})
+        WHERE i.pipeline_id NOT IN ({{elsewhere}})
     ),
     found AS (
         SELECT coalesce(t.slot, width_bucket(c.starts_at, (SELECT at FROM bounds))) AS slot, t.counted_in,
@@ -141,6 +142,8 @@ def _read(session: Session, subject: Subject, bounds: Sequence[datetime]) -> tup
     covered = cover([*bounds, LAST], has_quarters=subject.scope in WITH_QUARTERS)
     statement = _READ.format(
         scope=subject.scope,
+        elsewhere=elsewhere(subject.scope),
+        changes="".join(f" AND {condition}" for condition in settled(subject.scope, "c")),
         classes=f"{BranchClass.DEFAULT:d}" if subject.branch else _CLASSES,
         which=" AND ".join([*narrowed(subject, "x"), *([] if subject.branch else [_IS_DEFAULT])]),
     )

@@ -162,3 +162,17 @@ def test_the_newest_build_is_found_in_many_quiet_pipelines_behind_a_busy_one(
 
     assert isinstance(last, dict)
     assert last["queued_at"] == NOON - timedelta(days=90)
+
+
+@pytest.mark.parametrize("branch", ["main", "develop"])
+@pytest.mark.parametrize("scope", [Scope(repository=("none",)), Scope(project=("none",)), Scope(pipeline_id=(10**9,))])
+def test_branches_of_a_filter_that_names_no_pipeline_have_no_builds(
+    session: Session, scope: Scope, branch: str
+) -> None:
+    pipelines(session, builds=1, count=1)
+    wanted, several = BuildFilter(scope=scope, branch=(branch,)), BuildFilter(scope=scope, branch=(branch, "other"))
+
+    assert metrics.overview(session, several, WEEK)["builds"] == 0
+    assert metrics.groups(session, wanted, WEEK, Grouping.BRANCH, limit=1).rows == []
+    assert flaky.ranking(session, several, WEEK, limit=1).rows == []
+    assert slowdowns.ranking(session, several, WEEK, limit=1).rows == []

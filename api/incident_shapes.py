@@ -87,6 +87,8 @@ class IncidentSchema(Shape):
     is_silent = flag_field("it is no news: it was there before we watched, is of the past, or was learnt of too late")
     first_bad_build_id = integer_field("the build that failed first", is_known=True)
     first_bad_attempt = integer_field("which attempt of it", is_known=True)
+    first_bad_author = text_field("who authored the commit of that build, as the build has it; null where unknown")
+    first_bad_job = text_field("the job of that attempt that failed first; null where no failed job is known")
     last_bad_build_id = integer_field("the build that failed last", is_known=True)
     last_bad_attempt = integer_field("which attempt of it", is_known=True)
     last_good_build_id = integer_field("the last one to succeed before; null when none did while we watched")

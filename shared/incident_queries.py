@@ -12,9 +12,24 @@ from shared.ranges import range_of
 from shared.reading import plan_by_values
 from shared.rows import Row, as_int, rows
 from shared.scope import Scope, pipelines_in
+from shared.status import BROKEN
+
+MOST_JOBS_OF_BUILD = 300
+"""Of so many jobs of a build those that failed are looked for: a build can have thousands."""
 
 # As the default branch is known now; a build that knows no branch is of the default one.
 _IS_DEFAULT_BRANCH = "n.branch IN ('', coalesce(p.default_branch, r.default_branch, ''))"
+
+_BROKEN = ", ".join(f"'{status}'" for status in sorted(BROKEN))
+
+# Single values, not joins, so that they are looked up for the rows of an answer alone, after the sorting.
+_FIRST_BAD = f"""
+    (SELECT b.author FROM builds b WHERE b.id = n.first_bad_build_id) AS first_bad_author,
+    (SELECT j.name
+     FROM (SELECT * FROM jobs j WHERE j.build_id = n.first_bad_build_id AND j.attempt = n.first_bad_attempt
+           LIMIT {MOST_JOBS_OF_BUILD}) j
+     WHERE j.status IN ({_BROKEN}) ORDER BY j.finished_at, j.id LIMIT 1) AS first_bad_job
+"""
 
 # Of an open incident the duration is up to the instant of reading. A provider's clock may be ahead of ours.
 _COLUMNS = f"""
@@ -23,7 +38,7 @@ _COLUMNS = f"""
     n.opened_at, n.last_failed_at, n.fixed_at,
     extract(epoch FROM greatest(coalesce(n.fixed_at, now()) - n.opened_at, interval '0'))::float8 AS duration_seconds,
     n.failures, n.flaps, n.is_flaky, n.is_silent,
-    n.first_bad_build_id, n.first_bad_attempt, n.last_bad_build_id, n.last_bad_attempt,
+    n.first_bad_build_id, n.first_bad_attempt, {_FIRST_BAD}, n.last_bad_build_id, n.last_bad_attempt,
     n.last_good_build_id, n.last_good_attempt,
     n.fixed_build_id AS fixed_by_build_id, n.fixed_attempt AS fixed_by_attempt,
     '/api/incidents/' || n.id || '/commits' AS commits_url

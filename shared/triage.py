@@ -6,7 +6,7 @@ from dataclasses import replace
 from sqlalchemy.orm import Session
 
 from shared.build_filter import BuildFilter
-from shared.incident_queries import incident_objects
+from shared.incident_queries import MOST_JOBS_OF_BUILD, incident_objects
 from shared.metrics.links import builds_link
 from shared.metrics.periods import periods
 from shared.metrics.subject import subject_of
@@ -18,7 +18,6 @@ from shared.triage_grid import MOST_BUILDS, by_runner, counted
 MOST_GROUPS = 100
 
 _SHOWN_BUILDS = 5
-_MOST_JOBS_OF_BUILD = 300
 
 _BROKEN = ", ".join(f"'{status}'" for status in sorted(BROKEN))
 
@@ -58,7 +57,7 @@ _BY_JOB = f"""
         FROM failed f LEFT JOIN LATERAL (
             SELECT DISTINCT j.name
             FROM (SELECT * FROM jobs j WHERE j.build_id = f.id AND j.attempt = f.attempt
-                  LIMIT {_MOST_JOBS_OF_BUILD}) j
+                  LIMIT {MOST_JOBS_OF_BUILD}) j
             WHERE j.status IN ({_BROKEN})
         ) j ON true
         GROUP BY j.name

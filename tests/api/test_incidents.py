@@ -16,7 +16,7 @@ from shared.ranges import Member, Wanted, record_range
 from tests.alerts.history import rules
 from tests.api.serving import World, a_world, serve, statements
 from tests.api.test_builds import follow
-from tests.factories import NOON, a_build, minutes
+from tests.factories import NOON, a_build, a_job, minutes
 from tests.incidents import an_incident, an_incident_event
 
 
@@ -88,6 +88,8 @@ def test_an_incident_shows_everything_known_of_it(world: World, client: FlaskCli
         "is_silent": False,
         "first_bad_build_id": 2,
         "first_bad_attempt": 1,
+        "first_bad_author": "ada",
+        "first_bad_job": None,
         "last_bad_build_id": 3,
         "last_bad_attempt": 1,
         "last_good_build_id": 1,
@@ -96,6 +98,20 @@ def test_an_incident_shows_everything_known_of_it(world: World, client: FlaskCli
         "fixed_by_attempt": 1,
         "commits_url": "/api/incidents/1/commits",
     }
+
+
+def test_the_job_that_failed_first_in_the_first_bad_attempt_is_named(world: World, client: FlaskClient) -> None:
+    jobs = (
+        a_job("succeeded", external_id="1", name="build", finished_at=NOON),
+        a_job("failed", external_id="2", name="later", finished_at=NOON + minutes(2)),
+        a_job("timed_out", external_id="3", name="first", finished_at=NOON + minutes(1)),
+    )
+    world.record(a_build("failed", external_id="1", author=None, jobs=jobs))
+    an_incident(world.engine)
+
+    (incident,) = client.get("/api/incidents").get_json()["incidents"]
+
+    assert (incident["first_bad_author"], incident["first_bad_job"]) == (None, "first")
 
 
 def test_what_the_planner_makes_of_builds_is_told_from_the_first_failure_to_the_recovery(

@@ -1605,6 +1605,10 @@ export interface components {
             first_bad_build_id: number;
             /** @description which attempt of it */
             first_bad_attempt: number;
+            /** @description who authored the commit of that build, as the build has it; null where unknown */
+            first_bad_author: string | null;
+            /** @description the job of that attempt that failed first; null where no failed job is known */
+            first_bad_job: string | null;
             /** @description the build that failed last */
             last_bad_build_id: number;
             /** @description which attempt of it */
@@ -1748,6 +1752,10 @@ export interface components {
             first_bad_build_id: number;
             /** @description which attempt of it */
             first_bad_attempt: number;
+            /** @description who authored the commit of that build, as the build has it; null where unknown */
+            first_bad_author: string | null;
+            /** @description the job of that attempt that failed first; null where no failed job is known */
+            first_bad_job: string | null;
             /** @description the build that failed last */
             last_bad_build_id: number;
             /** @description which attempt of it */

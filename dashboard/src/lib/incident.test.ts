@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { anIncident } from "~/views/incident/an_incident";
-import { brokenFor, marksOf, often, placeOf } from "./incident";
+import { brokenFor, flapping, marksOf, often, placeOf, sinceThen } from "./incident";
 
 const NOON = Date.parse("2026-11-20T12:00:00Z");
 
@@ -43,4 +43,18 @@ test("a pipeline that is called as its repository says where it runs instead", (
 
 test("small numbers of times are words", () => {
   expect([1, 2, 3, 1200].map(often)).toEqual(["once", "twice", "3 times", "1,200 times"]);
+});
+
+test("that it was built again and failed is told from that no build has ended since", () => {
+  expect(sinceThen(anIncident({ failures: 4 }))).toEqual({ words: "4 failures, last", isAgain: true });
+  expect(sinceThen(anIncident({ failures: 1 }))).toEqual({ words: "1 failure, no result since", isAgain: false });
+});
+
+test("one that flaps may have been built again and passed", () => {
+  expect(sinceThen(anIncident({ failures: 1, status: "flapping" })).words).toBe("1 failure");
+});
+
+test("what flapping is comes with how it was here", () => {
+  expect(flapping(2)).toContain("broken twice already in the hour before. From the third time");
+  expect(flapping(0)).toContain("three in a row end it");
 });

@@ -17,6 +17,8 @@ export function incidentLook(status: Incident["status"]): Look {
 /** What it means that an incident is silent. */
 export const SILENT =
   "It is no news, so nobody is told: it was there before anybody watched, is of the past, or was learnt of too late.";
+const FLAPPING =
+  "From the third time within an hour on a branch flaps: one pass proves nothing then, three in a row end it, and it is told once, not at every turn.";
 const FLAKY = "The same build failed and passed in a later attempt, so what it built does not explain it.";
 
 export interface Mark {
@@ -37,9 +39,16 @@ export function marksOf(incident: Marked): Mark[] {
   return marks;
 }
 
-function flapping(flaps: number): string {
+/** What it means that it flaps. */
+export function flapping(flaps: number): string {
   const before = flaps === 0 ? "It breaks and passes by turns." : `This branch had broken ${often(flaps)} already in the hour before.`;
-  return `${before} While it goes on like that it is told once, not at every turn.`;
+  return `${before} ${FLAPPING}`;
+}
+
+/** How it went on after the first failure, as far as verdicts tell; the instant of the last failure follows where `isAgain`. */
+export function sinceThen({ failures, status }: Pick<Incident, "failures" | "status">): { words: string; isAgain: boolean } {
+  if (failures > 1) return { words: `${count(failures, "failure")}, last`, isAgain: true };
+  return { words: status === "flapping" ? "1 failure" : "1 failure, no result since", isAgain: false };
 }
 
 /** `once`, `twice`, `3 times`. */

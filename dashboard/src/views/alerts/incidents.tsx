@@ -14,6 +14,7 @@ import { useScope } from "~/state/scope";
 import { useNow } from "~/state/now";
 import { useParameters } from "~/state/url";
 import { Export } from "~/ui/export";
+import { Flapping } from "~/ui/flapping";
 import { Icon } from "~/ui/icon";
 import { Instant } from "~/ui/instant";
 import { Panel } from "~/ui/panel";
@@ -105,7 +106,7 @@ function Row({ incident, stale }: { incident: Incident; stale: string | undefine
       <td className="number alerts-when">{duration(brokenFor(incident, now))}</td>
       <td className="number">
         {whole(incident.failures)}{incident.is_flaky && <> <FlakyMark /></>}
-        {incident.flaps > 0 && <small className="quiet alerts-under" title={`Broke ${count(incident.flaps + 1, "time")} within an hour`}>{count(incident.flaps, "flap")}</small>}
+        {incident.flaps > 0 && <span className="alerts-under"><Flapping flaps={incident.flaps}>{count(incident.flaps, "flap")}</Flapping></span>}
       </td>
       <td>
         <span className="alerts-links">

@@ -6,7 +6,7 @@ export function anIncident(changes: Partial<Incident> = {}): Incident {
   return {
     id: 7, provider: "github", instance: "github", project: "default", repository: "acme/web", pipeline_id: 3, pipeline_name: "CI", branch: "main",
     is_default_branch: true, status: "broken", opened_at: "2026-11-20T12:00:00Z", last_failed_at: "2026-11-20T12:00:00Z", fixed_at: null, duration_seconds: 60,
-    failures: 1, flaps: 0, is_flaky: false, is_silent: false, first_bad_build_id: 20, first_bad_attempt: 1, last_bad_build_id: 20, last_bad_attempt: 1,
+    failures: 1, flaps: 0, is_flaky: false, is_silent: false, first_bad_build_id: 20, first_bad_attempt: 1, first_bad_author: "ada", first_bad_job: "unit", last_bad_build_id: 20, last_bad_attempt: 1,
     last_good_build_id: 19, last_good_attempt: 1, fixed_by_build_id: null, fixed_by_attempt: null, commits_url: "/api/incidents/7/commits", ...changes,
   };
 }

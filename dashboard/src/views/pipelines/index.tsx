@@ -8,6 +8,7 @@ import { Export } from "~/ui/export";
 import { Icon } from "~/ui/icon";
 import { Panel } from "~/ui/panel";
 import { Blank, Failure, Former, Older } from "~/ui/states";
+import { ViewLink } from "~/ui/view_link";
 import { About } from "./about";
 import { KINDS, isNamed, isOfKind, orderOf, sorted, type Kind, type Row } from "./rows";
 import { PipelineSkeleton, PipelineTable } from "./table";
@@ -31,6 +32,7 @@ export default function View(): ReactElement {
       {known.notes.map((note) => <p key={note} className="notice tone-late" role="status"><Icon name="info" /><span className="foreign">{note}</span></p>)}
       <Panel title="Pipelines" aside={rows === undefined ? undefined : `${count(rows.length, "pipeline")}${known.isCut ? " and more" : ""} · figures of the ${known.window}`} actions={<><About formulas={known.formulas} /><Files window={known.window} /></>} isFlush>
         <Controls rows={rows === undefined ? null : named} kind={kind} />
+        <p className="pipelines-counted quiet">Broken: the newest verdict on the default branch is a failure. <ViewLink to="/triage">Triage</ViewLink> has open incidents instead: one that flaps stays open after a pass.</p>
         {rows === undefined && known.error !== null && <Failure error={known.error} again={known.again} />}
         {rows === undefined && known.error === null && <PipelineSkeleton />}
         <Older of={known.standing} />

@@ -40,7 +40,7 @@ export function InstallationPanel({ installation, poll }: { installation: Instal
               <th scope="col">Last contact</th>
               <th scope="col">Next poll</th>
               <th scope="col" className="number">Interval</th>
-              <th scope="col" className="number"><span className="row tight sources-end">Lag<AboutLag /></span></th>
+              <th scope="col" className="number"><span className="row tight sources-end">Lag<AboutLag /></span><small className="sources-of">day’s median</small></th>
               <th scope="col"><span className="visually-hidden">Poll now</span></th>
             </tr>
           </thead>
@@ -122,7 +122,7 @@ function Row({ source, poll }: { source: Source; poll: Poll }): ReactElement {
         <small className="sources-brief quiet">
           heard <Instant at={source.last_contact_at} none="never" />
           {source.interval_seconds !== null && `, every ${duration(source.interval_seconds)}`}
-          {source.lag_seconds !== null && `, lag ${duration(source.lag_seconds)}`}
+          {source.lag_seconds !== null && `, lag ${duration(source.lag_seconds)} (day’s median)`}
         </small>
         {notes.length > 0 && (
           <ul className="sources-notes">

@@ -2,11 +2,11 @@
 import type { ReactElement } from "react";
 import type { Incident } from "~/api/types";
 import { brokenFor, placeOf } from "~/lib/incident";
-import { count } from "~/lib/numbers";
 import { duration, exact } from "~/lib/time";
 import { StaleMark } from "~/shell/stale_mark";
 import { useNow } from "~/state/now";
 import { FlakyMark } from "~/ui/pill";
+import { Failures } from "~/views/incident/failures";
 import { SideRow } from "./side_list";
 
 interface Props {
@@ -27,7 +27,7 @@ export function IncidentRow({ incident, isCurrent, stale }: Props): ReactElement
       </span>
       <span className="triage-line quiet"><span className="foreign clip" title={place}>{place}</span>{incident.branch !== null && <><span aria-hidden="true">·</span><span className="foreign clip" title={incident.branch}>{incident.branch}</span></>}</span>
       <span className="triage-line quiet">
-        {count(incident.failures, "failure")}
+        <Failures incident={incident} />
         {incident.status === "flapping" && <span className="tag late">flapping</span>}
         {incident.is_flaky && <FlakyMark />}
         {incident.is_silent && <span className="tag">silent</span>}

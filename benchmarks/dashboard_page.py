@@ -1,5 +1,6 @@
 """What a real Chromium tells of a page: its scripts' size, its paints, its frames, its longest task, its heap."""
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -91,6 +92,11 @@ class Scrolled:
 def scripts(page: Page) -> int:
     """Bytes of JavaScript that opening the page fetched, packed as they travelled."""
     return int(page.evaluate(_SCRIPTS))
+
+
+def without_scripts(html: str) -> str:
+    """A page as it stands, to be opened once more without anything that runs."""
+    return re.sub(r'<script.*?</script>|<link rel="modulepreload"[^>]*>', "", html, flags=re.DOTALL)
 
 
 def largest_paint(page: Page) -> float:

@@ -19,6 +19,8 @@ from tests.dashboard.looking import Looking, settle
 from tests.factories import a_build, minutes
 
 SOON_MS = 2_000
+FIGURES_MS = 10_000
+"""Figures are asked for again at their leisure."""
 DEMO_SECONDS = "110"
 A_BUILD_SECONDS = 60
 
@@ -61,6 +63,18 @@ def test_who_reads_further_down_is_not_moved_and_told_of_what_came(visit: Callab
     assert grid.locator(f"[data-build='{build}']").bounding_box() == before
     page.get_by_role("button", name="1 new").click()
     expect(grid.locator("[data-build]").first).to_contain_text("#9001")
+
+
+def test_a_status_that_was_not_there_before_does_not_move_the_page(visit: Callable[..., Page], engine: Engine) -> None:
+    page = visit("/?window=7d")
+    builds = page.get_by_role("grid", name="Builds")
+    before = builds.bounding_box()
+
+    commit(engine, "queued", external_id="9001", number=9001)
+
+    legend = page.get_by_role("list", name="Builds by status")
+    expect(legend.get_by_text("Queued")).to_be_visible(timeout=FIGURES_MS)
+    assert builds.bounding_box() == before
 
 
 def test_an_open_build_is_followed_to_its_end(looking: Looking, engine: Engine) -> None:

@@ -103,8 +103,9 @@ def _painted(looking: Looking, instead: str | None) -> float:
     browser_page.slow_down(page, SLOWER)
     # Whoever asks the page whether it stands has it answer: so it is left alone until it surely does.
     page.goto("/", wait_until="commit")
-    page.wait_for_timeout(2 * CALM_MS)
+    page.wait_for_timeout(CALM_MS)
     if instead is None:
+        page.wait_for_timeout(CALM_MS)
         settle(page)
     found = browser_page.largest_paint(page)
     page.context.close()

@@ -21,7 +21,7 @@ from shared.config.settings import ReceiverSettings
 from shared.incident_status import IncidentStatus
 from shared.reading import plan_by_values
 from shared.silences import list_silences
-from shared.status import VERDICTS, Status
+from shared.status import VERDICTS, Status, literals
 
 BATCH = 5_000
 """Events read at a time."""
@@ -31,7 +31,7 @@ LOOKED_AT = 50
 
 _MOST_SILENCES = 10_000
 
-_WORDS = ", ".join(f"'{status}'" for status in sorted(VERDICTS))
+_WORDS = literals(VERDICTS)
 
 # The log's index by instant knows only roughly where: without the fence the planner would walk the whole log by
 # position instead, in the hope of meeting the instant soon.

@@ -13,7 +13,7 @@ from alerts.message import Kind, Message
 from alerts.verdicts import Transition, Verdict, is_of_request
 from shared.config.routes import Subject
 from shared.incident_status import IncidentStatus
-from shared.status import BROKEN, VERDICTS, Status
+from shared.status import BROKEN, VERDICTS, Status, literals
 
 Key = tuple[int, str]
 """A pipeline and its branch."""
@@ -24,7 +24,7 @@ Heard = Mapping[int, frozenset[str]]
 SUBJECT = "incident"
 """What the planner's own events are about."""
 
-_WORDS = ", ".join(f"'{status}'" for status in sorted(VERDICTS))
+_WORDS = literals(VERDICTS)
 
 # Every event past the cursor comes back, of whatever status, so that the last row says where the cursor goes; only
 # those that bring a verdict bring their build, unless a raw feed wants them all. What the planner wrote itself about

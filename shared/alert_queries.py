@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from shared.decision_words import Unwritten, decision_without_row, sentence
 from shared.incident_queries import incident_objects
 from shared.rows import Row, as_int, rows
-from shared.status import VERDICTS
+from shared.status import VERDICTS, literals
 
 STATES = ("pending", "sending", "sent", "dead", "expired")
 KINDS = ("news", "transition", "digest", "operations", "test", "broke", "flapping", "fixed")
@@ -40,7 +40,7 @@ _ROUTINGS = """
     ORDER BY r.is_later NULLS LAST, r.place, g.route, g.receiver
 """
 
-_WORDS = ", ".join(f"'{status}'" for status in sorted(VERDICTS))
+_WORDS = literals(VERDICTS)
 
 _LAST_VERDICT = f"""
     SELECT pos FROM events

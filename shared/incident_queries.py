@@ -12,7 +12,7 @@ from shared.ranges import range_of
 from shared.reading import plan_by_values
 from shared.rows import Row, as_int, rows
 from shared.scope import Scope, pipelines_in
-from shared.status import BROKEN
+from shared.status import BROKEN, literals
 
 MOST_JOBS_OF_BUILD = 300
 """Of so many jobs of a build those that failed are looked for: a build can have thousands."""
@@ -20,7 +20,7 @@ MOST_JOBS_OF_BUILD = 300
 # As the default branch is known now; a build that knows no branch is of the default one.
 _IS_DEFAULT_BRANCH = "n.branch IN ('', coalesce(p.default_branch, r.default_branch, ''))"
 
-_BROKEN = ", ".join(f"'{status}'" for status in sorted(BROKEN))
+_BROKEN = literals(BROKEN)
 
 # Single values, not joins, so that they are looked up for the rows of an answer alone, after the sorting.
 _FIRST_BAD = f"""

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from shared.events import Via
 from shared.rows import Row, as_int, rows
 from shared.scope import Scope
-from shared.status import FINISHED
+from shared.status import FINISHED, literals
 
 DEFAULT_WINDOW = timedelta(days=7)
 LONGEST_WINDOW = timedelta(days=31)
@@ -30,7 +30,7 @@ FORMULA = {
 """How each figure comes about, in words; an answer carries it."""
 
 _LAG = f"""FILTER (WHERE e.via = '{{via}}' AND NOT e.is_backfill
-                AND e.to_status IN ({", ".join(f"'{status}'" for status in sorted(FINISHED))}))"""
+                AND e.to_status IN ({literals(FINISHED)}))"""
 _SECONDS = "extract(epoch FROM greatest(e.recorded_at - e.at, interval '0'))::float8"
 _BY_VIA = ",\n".join(
     f"""

@@ -1,5 +1,6 @@
 """The nine statuses, their ranks, and which of them are finished."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -40,3 +41,8 @@ VERDICTS = frozenset({Status.SUCCEEDED, Status.FAILED, Status.TIMED_OUT})
 
 BROKEN = frozenset({Status.FAILED, Status.TIMED_OUT})
 """The verdicts that mean "this does not work"."""
+
+
+def literals(statuses: Iterable[Status]) -> str:
+    """As SQL names them between the brackets of IN: `'failed', 'timed_out'`, always in the same order."""
+    return ", ".join(f"'{status}'" for status in sorted(statuses))

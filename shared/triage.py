@@ -12,14 +12,14 @@ from shared.metrics.periods import periods
 from shared.metrics.subject import subject_of
 from shared.metrics.window import Window
 from shared.rows import Row, as_int, rows
-from shared.status import BROKEN
+from shared.status import BROKEN, literals
 from shared.triage_grid import MOST_BUILDS, by_runner, counted
 
 MOST_GROUPS = 100
 
 _SHOWN_BUILDS = 5
 
-_BROKEN = ", ".join(f"'{status}'" for status in sorted(BROKEN))
+_BROKEN = literals(BROKEN)
 
 _FAILED = """
     WITH failed AS (

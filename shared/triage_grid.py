@@ -9,7 +9,7 @@ from shared.metrics.seek import narrowed, parameters_of, seek_of
 from shared.metrics.subject import Subject
 from shared.metrics.window import Window
 from shared.rows import Row, as_int, rows
-from shared.status import BROKEN, VERDICTS
+from shared.status import BROKEN, VERDICTS, literals
 
 MOST_BUILDS = 40_000
 """So many builds of a window are looked at, the newest."""
@@ -24,8 +24,8 @@ MOST_ROWS = 20
 _MOST_JOBS_OF_BUILD = 100
 _ALL_BITS = 2_147_483_647
 
-_VERDICTS = ", ".join(f"'{status}'" for status in sorted(VERDICTS))
-_BROKEN = ", ".join(f"'{status}'" for status in sorted(BROKEN))
+_VERDICTS = literals(VERDICTS)
+_BROKEN = literals(BROKEN)
 
 _COUNTED = f"""
     WITH counted AS MATERIALIZED (

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from shared.branch_commits import NEWEST, SHOWN, BranchOf, CommitPosition
 from shared.rows import Row, rows
-from shared.status import VERDICTS
+from shared.status import VERDICTS, literals
 
 LOOKED_AT = 6_000
 """So many of the pipelines' newest builds are looked at, all of them together."""
@@ -17,7 +17,7 @@ MOST_BUILDS = 10
 MOST_JOBS_OF_BUILD = 300
 MOST_JOBS = 20_000
 
-_VERDICTS = ", ".join(f"'{status}'" for status in sorted(VERDICTS))
+_VERDICTS = literals(VERDICTS)
 
 _LAST_BUILDS = f"""
     WITH {SHOWN}

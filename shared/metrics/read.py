@@ -16,12 +16,12 @@ from shared.metrics.histogram import BIN_SQL
 from shared.metrics.seek import narrowed, parameters_of, seek_of
 from shared.metrics.subject import COLUMN, KEY_COLUMN, Subject
 from shared.rows import Row, rows
-from shared.status import VERDICTS
+from shared.status import VERDICTS, literals
 
 VERDICT_CODES = ", ".join(str(status.rank) for status in sorted(VERDICTS))
 """The codes that cells have for statuses that are verdicts, as SQL."""
 
-_VERDICT_WORDS = ", ".join(f"'{status}'" for status in sorted(VERDICTS))
+_VERDICT_WORDS = literals(VERDICTS)
 _SUMS = ("builds", "first_tries", "flaky", "timed", "waited", "duration_ms", "queued_ms")
 
 # Every cell is found by the primary key: by scope, id, grain and time, however many others there are.

@@ -26,6 +26,16 @@ from tests.conftest import Databases
 MAX_SOCKETS = 4
 MAX_PER_ADDRESS = 2
 
+# In a process of its own: the server's module patches what it is imported into.
+PROVE_NOTHING_IS_HELD_BACK = """
+from api import server
+import socket
+from shared.config.settings import ServerSettings
+listening = server._listen(ServerSettings(port=0))
+client = socket.create_connection(listening.getsockname())
+print(listening.accept()[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+"""
+
 PROVE_PSYCOPG_WAITS_WITH_OTHERS = """
 import sys, time
 from api import server
@@ -241,6 +251,14 @@ def test_each_worker_tells_of_its_life_and_the_next_one_removes_those_that_ended
     engine.dispose()
 
     assert checks["api"] == {"is_ok": True, "detail": "answers; heartbeats of the last 30 s: 2"}
+
+
+def test_small_answers_are_not_held_back_from_the_first_client_either() -> None:
+    answer = subprocess.run(
+        [sys.executable, "-c", PROVE_NOTHING_IS_HELD_BACK], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert answer.stdout.strip() == "1"
 
 
 def test_a_port_that_is_taken_is_said_in_words(database_url: str) -> None:

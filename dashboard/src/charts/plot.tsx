@@ -1,7 +1,7 @@
 /** The ground of a chart: axes, and one hand over it that the pointer or the arrow keys move and that is read out. */
 import { useRef, useState, type KeyboardEvent, type MouseEvent, type ReactElement, type ReactNode } from "react";
-import { bandAt, timeMarks } from "./scale";
 import { useRem, useSize } from "~/ui/size";
+import { bandAt, timeMarks } from "./scale";
 import "./charts.css";
 
 export interface Area {

@@ -19,7 +19,7 @@ INSTALL = install() { \
 
 NPM := $(BIN)/python hatch_build.py npm
 
-.PHONY: up demo test check dashboard dashboard-types chaos conformance bench lock install clean help
+.PHONY: up demo test check check-python check-dashboard dashboard dashboard-types chaos conformance bench lock install clean help
 
 up: $(STAMPS)/project $(STAMPS)/dashboard ## run everything: database, scheduler, API, until Ctrl-C
 	@exec $(BIN)/observatory up $(ARGS)
@@ -31,13 +31,18 @@ test: $(STAMPS)/dev $(STAMPS)/dashboard ## run the tests
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(STAMPS)/dev $(STAMPS)/dashboard $(STAMPS)/types ## everything CI checks: ruff, mypy, import-linter, the dashboard's own, the tests
+	@$(MAKE) --jobs=2 check-python check-dashboard
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
+
+check-python: $(STAMPS)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+check-dashboard: $(STAMPS)/types
 	$(NPM) run check
 	$(NPM) --prefix scripts run check
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 dashboard: $(STAMPS)/runtime ## build the dashboard where its sources changed; `make up` does it by itself
 	@OBSERVATORY_REQUIRE_DASHBOARD=1 $(BIN)/python hatch_build.py

@@ -97,6 +97,9 @@ class RecordCollector(Collector):
             ),
         ):
             yield GaugeMetricFamily(name, words, number(totals[column]))
+        failures = gauges.job_failures(self._session)
+        name, words = "observatory_scheduler_job_failures", "Failures in a row of a scheduler's failing jobs"
+        yield gauge(name, words, ("scheduler_job",), failures, "failures")
         words = "Pipelines whose builds on record are still being counted, as after an upgrade"
         yield GaugeMetricFamily("observatory_pipelines_uncounted", words, counting(self._session))
 

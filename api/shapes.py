@@ -492,5 +492,5 @@ class CheckSchema(Shape):
 class ReadySchema(Shape):
     """Whether everything needed is there."""
 
-    status = text_field("ready or not ready", is_known=True)
+    status = text_field("ready; degraded: some job of a scheduler fails each time; not ready", is_known=True)
     checks = fields.Dict(keys=fields.String(), values=fields.Nested(CheckSchema))

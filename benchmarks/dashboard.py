@@ -26,8 +26,8 @@ from tests.dashboard.looking import Looking, chromium, settle
 from tests.factories import a_build, a_job
 
 SLOWER = 4
-OPENED = 5
-SCROLLED = 20_000
+OPENED, FEWEST_OPENED = 5, 3
+SCROLLED, FEWEST_SCROLLED = 20_000, 5_000
 STORM = 500
 TRAFFIC = 30_000
 """As many events as eight hours of a busy day have: one a second."""
@@ -42,7 +42,7 @@ def run(stage: Stage, builds: int, share: float = 1.0) -> list[Figure]:
     url, _ = stage.dataset(builds)
     with chromium() as browser:
         with _pages(browser, url) as looking:
-            figures = [_size(looking), *_paint(looking, builds), *_scrolling(looking, builds)]
+            figures = [_size(looking), *_paint(looking, builds, share), *_scrolling(looking, builds, share)]
         url = stage.database("dashboard")
         with _pages(browser, url) as looking, _world(url) as engine:
             figures += [*_storm(browser, looking, engine), *_grid(browser, looking, engine)]
@@ -69,13 +69,13 @@ def _size(looking: Looking) -> Figure:
     return Figure(name="JavaScript until the overview stands, gzip", value=kilobytes, unit="KB", bound=150)
 
 
-def _paint(looking: Looking, builds: int) -> list[Figure]:
+def _paint(looking: Looking, builds: int, share: float) -> list[Figure]:
     """Each time with nothing kept from before: a profile of its own. And what the same words take as mere HTML."""
     page = looking.visit("/")
     still = browser_page.without_scripts(page.content())
     page.context.close()
     drawn, bare = [], []
-    for _ in range(OPENED):
+    for _ in range(max(FEWEST_OPENED, round(OPENED * share))):
         drawn.append(_painted(looking, None))
         bare.append(_painted(looking, still))
     return [
@@ -112,11 +112,11 @@ def _painted(looking: Looking, instead: str | None) -> float:
     return found
 
 
-def _scrolling(looking: Looking, builds: int) -> list[Figure]:
-    found = []
+def _scrolling(looking: Looking, builds: int, share: float) -> list[Figure]:
+    found, last = [], min(builds, max(FEWEST_SCROLLED, int(SCROLLED * share)))
     for step in (browser_page.FLING_PX, browser_page.SCREEN_PX):
         page = looking.visit("/?window=1y")
-        found.append(browser_page.scroll(page, min(SCROLLED, builds), step=step, seconds=200))
+        found.append(browser_page.scroll(page, last, step=step, seconds=200))
         page.context.close()
     return scrolled_figures(*found)
 

@@ -22,6 +22,7 @@ from shared.embedded.server import running_url
 from shared.errors import CannotStart, ProviderError, Unavailable
 from shared.freshness import sources
 from shared.http.client import Client
+from shared.jobs import told
 from shared.rows import Row
 from shared.scope import Scope
 from shared.standing import Quarantine, processes, quarantined, unknown_words
@@ -33,6 +34,7 @@ MOST_REASONS = 3
 
 NO_NETWORK = "Check this machine's network and DNS; the sources are tried again by themselves."
 SEE_SOURCES = "They are tried again by themselves; `observatory source list` shows each with its remark."
+SEE_LOG = "The lines `job failed` of its log have the whole error; a restart does no harm."
 REPORT = "Report these with the version of this program; the table `quarantine` has each row's id."
 
 
@@ -176,6 +178,10 @@ def scheduler(session: Session, now: datetime, *, is_expected: bool) -> Iterator
     if alive:
         places = ", ".join(f"{process.host} (pid {process.pid})" for process in alive)
         yield Finding(State.OK, "scheduler", f"alive on {places}")
+        for process in alive:
+            for trouble in process.troubles:
+                words = f"{told(trouble)}; on {process.host} (pid {process.pid})"
+                yield Finding(State.ERROR, "scheduler", words, SEE_LOG)
     else:
         state = State.ERROR if is_expected else State.WARNING
         yield Finding(

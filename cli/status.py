@@ -15,6 +15,7 @@ from shared.clock import utc_now
 from shared.collector_errors import errors
 from shared.config.settings import DEFAULT_PROJECT
 from shared.freshness import sources
+from shared.jobs import meaning, told
 from shared.queries import Row
 from shared.receiver_standing import ReceiverStanding, receivers
 from shared.scope import Scope
@@ -102,9 +103,11 @@ def headline(seen: Glance) -> str:
     parked = sum(each.receipts for each in seen.parked)
     deaf = sum(each.state in {"off", "closed"} for each in seen.receivers)
     failing = sum(each.state == "failing" for each in seen.receivers)
-    scheduler = any(process.kind == "scheduler" and process.is_alive for process in seen.processes)
+    schedulers = [process for process in seen.processes if process.kind == "scheduler" and process.is_alive]
+    troubles = {trouble.job for process in schedulers for trouble in process.troubles}
     parts = [
-        "" if scheduler else "no scheduler runs",
+        "" if schedulers else "no scheduler runs",
+        *(meaning(job) for job in sorted(troubles)),
         _watched(len(active), stale),
         f"{_of(len(seen.errors), 'kind')} of errors in the last 24 h" if seen.errors else "",
         f"{_of(parked, 'webhook')} parked" if parked else "",
@@ -261,5 +264,8 @@ def _counts(counts: BuildCounts) -> list[tuple[str, str, str]]:
 def _process(process: ProcessState, now: datetime) -> tuple[str, ...]:
     state = "alive" if process.is_alive else "silent"
     count = f"{process.mistakes} mistakes" if process.mistakes > 1 else "a mistake"
-    remark = f"{count} in its configuration, the one of before is in force" if process.mistakes else ""
+    mistaken = f"{count} in its configuration, the one of before is in force" if process.mistakes else ""
+    remark = "; ".join(
+        [*(told(trouble) for trouble in process.troubles if process.is_alive), *filter(None, [mistaken])]
+    )
     return process.kind, process.host, str(process.pid), state, age(process.heartbeat_at, now), remark

@@ -19,8 +19,8 @@ from collectors.webhook import Fetch, LookSoon, Moved, Nothing, Subject, Task, T
 from shared import receipt_queue, webhook_sources
 from shared.config.settings import ProjectSettings, ProviderSettings
 from shared.database import limit_waiting
+from shared.jobs import Job, Jobs
 from shared.listener import Listener
-from shared.outage import Outage
 from shared.receipt_queue import Claim, Settlement
 from shared.webhook_sources import Asked
 
@@ -52,11 +52,13 @@ class Inbox:
         *,
         owner: str,
         listener: Listener,
+        jobs: Jobs | None = None,
     ) -> None:
         self._engine = engine
         self._providers = {provider.name: provider for provider in providers if provider.kind in READERS}
         self._owner = owner
         self._listener = listener
+        self._jobs = jobs or Jobs()
         self._records = Records(engine, projects)
         self._fetches = Fetches(engine, self._providers, collectors, self._records)
         self._has_leftovers = False
@@ -102,27 +104,23 @@ class Inbox:
             log.info("purged receipts", receipts=purged)
 
     def _run(self) -> None:
-        outage = Outage()
         while not self._stop.is_set():
-            try:
-                self._work_and_wait(outage)
-            except SQLAlchemyError as error:
-                outage.failed("database trouble", error, job="inbox")
-                self._has_leftovers = self._has_leftovers or is_outage(error)
-                self._stop.wait(POLL_SECONDS)
-            except Exception:
-                # The edge of the thread: nobody would notice that it ended.
-                log.exception("the inbox broke off and goes on")
+            if self._jobs.run(Job.WEBHOOKS, self._work_through):
+                self._listener.wait(POLL_SECONDS)
+            else:
                 self._stop.wait(POLL_SECONDS)
         self._listener.close()
 
-    def _work_and_wait(self, outage: Outage) -> None:
+    def _work_through(self) -> None:
+        """Work until nothing is left."""
         if self._has_leftovers:
             self._give_back()
-        while not self._stop.is_set() and self.work() == BATCH:
-            continue
-        outage.is_over()
-        self._listener.wait(POLL_SECONDS)
+        try:
+            while not self._stop.is_set() and self.work() == BATCH:
+                continue
+        except SQLAlchemyError as error:
+            self._has_leftovers = is_outage(error)
+            raise
 
     def _give_back(self) -> None:
         """After an outage nothing of what was claimed waits for its lease to run out.

@@ -11,7 +11,6 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 import structlog
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
@@ -35,6 +34,7 @@ from shared.config.settings import Config, load
 from shared.config.telemetry import TelemetrySettings
 from shared.database import limit_waiting, make_engine
 from shared.errors import CannotStart, ConfigError
+from shared.jobs import Job, Jobs
 from shared.listener import Listener
 from shared.log import setup as logs
 from shared.metrics.fold import Folder
@@ -67,6 +67,7 @@ class Scheduler:
         self._engine = engine
         self._identity = processes.Identity("scheduler")
         self._stop = threading.Event()
+        self._jobs = Jobs()
         self._use(config)
         self._is_changed = threading.Event()
         self._deliverer = Deliverer(engine, stop=self._stop)
@@ -95,6 +96,7 @@ class Scheduler:
             COLLECTORS,
             projects,
             owner=owner,
+            jobs=self._jobs,
             listener=Listener(_direct_url(config, engine), application="inbox", channel=RECEIPTS),
         )
         self._rule_book = RuleBook(config)
@@ -107,19 +109,17 @@ class Scheduler:
             sources.sync(session, self._config, utc_now())
             sync_rules(session, self._config)
         self._beat()
-        self._clock.add_listener(_log_trouble, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
-        outage = Outage()
-        for job, seconds in (
-            (self._tick, TICK_SECONDS),
-            (self._alert, ALERTS_SECONDS),
-            (self._add_up, FIGURES_SECONDS),
-            (self._discover, DISCOVERY_SECONDS),
-            (self._fetch_logs, LOGS_SECONDS),
-            (self._send_telemetry, TELEMETRY_SECONDS),
-            (self._purge, PURGE_SECONDS),
-            (self._beat, HEARTBEAT_SECONDS),
+        for name, job, seconds in (
+            (Job.POLL, self._tick, TICK_SECONDS),
+            (Job.ALERTS, self._alert, ALERTS_SECONDS),
+            (Job.FIGURES, self._add_up, FIGURES_SECONDS),
+            (Job.DISCOVERY, self._discover, DISCOVERY_SECONDS),
+            (Job.LOGS, self._fetch_logs, LOGS_SECONDS),
+            (Job.TELEMETRY, self._send_telemetry, TELEMETRY_SECONDS),
+            (Job.PURGE, self._purge, PURGE_SECONDS),
+            (Job.HEARTBEAT, self._beat, HEARTBEAT_SECONDS),
         ):
-            self._clock.add_job(_through_outages(job, outage), "interval", seconds=seconds, id=job.__name__)
+            self._clock.add_job(self._jobs.run, "interval", (name, job), seconds=seconds, id=name)
         self._clock.start()
         self._inbox.start()
         receivers = [each.name for each in self._config.receivers]
@@ -135,15 +135,17 @@ class Scheduler:
 
     def take_changes(self) -> None:
         """If asked to, go on with what the file says now; a wrong one leaves the old in force, and that is told."""
-        if not self._is_changed.is_set():
-            return
+        if self._is_changed.is_set():
+            self._jobs.run(Job.CONFIGURATION, self._take_changes)
+
+    def _take_changes(self) -> None:
         self._is_changed.clear()
         try:
             outcome = self._take_file()
             with Session(self._engine) as session, session.begin():
                 reloads.note(session, self._identity.id, outcome)
-        except SQLAlchemyError:
-            self._is_changed.set()  # once more when the database is back
+        except Exception:
+            self._is_changed.set()  # once more, when the database is back
             raise
 
     def _take_file(self) -> reloads.Outcome:
@@ -257,7 +259,7 @@ class Scheduler:
     def _beat(self) -> None:
         with Session(self._engine) as session, session.begin():
             limit_waiting(session)
-            processes.beat(session, self._identity)
+            processes.beat(session, self._identity, self._jobs.troubles())
             freed = processes.free_leases_of_the_dead(session, self._identity)
             turns = health.beat(session)
             if reloads.is_asked(session, self._identity.id):
@@ -265,7 +267,7 @@ class Scheduler:
         if freed:
             log.warning("freed leases of a dead process", sources=freed)
         for turn in turns:
-            log.warning("schedulers were silent", status=turn.to_status.value, reason=turn.reason)
+            log.warning("schedulers changed", status=turn.to_status.value, reason=turn.reason)
 
 
 def _sender(engine: Engine, settings: TelemetrySettings) -> "Sender | None":
@@ -295,9 +297,8 @@ def run(config: Config, *, standstill_seconds: float = STANDSTILL_SECONDS) -> in
     scheduler = Scheduler(config, engine)
     _on_hangup(scheduler.read_again, stopping)
     scheduler.start()
-    outage = Outage()
     while not stopping.wait(1.0):
-        _through_outages(scheduler.take_changes, outage)()
+        scheduler.take_changes()
         if scheduler.stand_still_seconds() > standstill_seconds:
             log.critical("stood still, ending", seconds=round(scheduler.stand_still_seconds()))
             os._exit(STANDSTILL_EXIT)
@@ -391,24 +392,6 @@ def _wait_for_database(engine: Engine, stopping: threading.Event) -> bool:
             )
         return True
     return False
-
-
-def _through_outages(job: Callable[[], None], outage: Outage) -> Callable[[], None]:
-    """The same job, but a database that is away is one line in the log and not a trace every half second."""
-
-    def guarded() -> None:
-        try:
-            job()
-            outage.is_over()
-        except SQLAlchemyError as error:
-            outage.failed("database trouble", error, job=job.__name__)
-
-    return guarded
-
-
-def _log_trouble(event: JobExecutionEvent) -> None:
-    """APScheduler swallows what a job raises; we do not."""
-    log.error("job failed", job=event.job_id, error=repr(event.exception), trace=event.traceback)
 
 
 def _wait(poll: Future[None], deadline: float) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from shared.ghosts import IS_LIVE
+from shared.jobs import Job
 from shared.judged import JUDGED
 from shared.metrics.cells import OF_BUILDS_ONLY, BranchClass, CellScope, Grain
 from shared.rows import Row, rows
@@ -123,6 +124,16 @@ _POLLS = """
     FROM sources s JOIN instances i ON i.id = s.instance_id GROUP BY 1 ORDER BY 1
 """
 
+# Every job that schedulers have, so that a series does not begin with its first failure.
+_JOB_FAILURES = """
+    SELECT j.name AS scheduler_job, coalesce(max((t.told ->> 'failures')::bigint), 0) AS failures
+    FROM unnest(CAST(:jobs AS text[])) AS j(name) LEFT JOIN (
+        SELECT jsonb_array_elements(troubles) AS told FROM processes
+        WHERE kind = 'scheduler' AND heartbeat_at > now() - interval '30 seconds'
+    ) t ON t.told ->> 'job' = j.name
+    GROUP BY 1 ORDER BY 1
+"""
+
 _PROCESSES = "SELECT kind, host, pid, extract(epoch FROM heartbeat_at) AS heartbeat_at FROM processes"
 
 _TOTALS = f"""
@@ -179,6 +190,11 @@ def polls(session: Session) -> list[Row]:
 def processes(session: Session) -> list[Row]:
     """Our processes with their last heartbeat."""
     return rows(session, _PROCESSES)
+
+
+def job_failures(session: Session) -> list[Row]:
+    """Each job of the living schedulers with how often it has failed in a row, 0 where it comes through."""
+    return rows(session, _JOB_FAILURES, {"jobs": list(Job)})
 
 
 def totals(session: Session) -> Row:

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import uuid
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,12 +13,15 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared import credentials, leases, log_requests, receipt_queue, watches
+from shared.jobs import Trouble
+from shared.wire import encode
 
 FORGOTTEN_AFTER = "1 day"
 
 _BEAT = text("""
-    INSERT INTO processes (id, kind, host, pid, version) VALUES (:id, :kind, :host, :pid, :version)
-    ON CONFLICT (id) DO UPDATE SET heartbeat_at = clock_timestamp()
+    INSERT INTO processes (id, kind, host, pid, version, troubles)
+    VALUES (:id, :kind, :host, :pid, :version, CAST(:troubles AS jsonb))
+    ON CONFLICT (id) DO UPDATE SET heartbeat_at = clock_timestamp(), troubles = excluded.troubles
 """)
 _FORGET = text(f"DELETE FROM processes WHERE heartbeat_at < clock_timestamp() - interval '{FORGOTTEN_AFTER}'")
 _REMOVE = text("DELETE FROM processes WHERE id = :id")
@@ -43,10 +47,11 @@ class Identity:
         self.id = f"{self.machine}/{self.pid}/{_started(self.pid)}/{uuid.uuid4().hex[:8]}"
 
 
-def beat(session: Session, identity: Identity) -> None:
-    """Say that this process lives, and forget those silent for a day."""
+def beat(session: Session, identity: Identity, troubles: Sequence[Trouble] = ()) -> None:
+    """Say that this process lives and what of it fails each time, and forget those silent for a day."""
     given = {"id": identity.id, "kind": identity.kind, "host": identity.host, "pid": identity.pid}
-    session.execute(_BEAT, given | {"version": version("build-observatory")})
+    told = encode(list(troubles)).decode() if troubles else None
+    session.execute(_BEAT, given | {"version": version("build-observatory"), "troubles": told})
     session.execute(_FORGET)
 
 

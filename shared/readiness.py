@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shared import jobs
 from shared.health import HEARD_AT
 
 HEARTBEAT_SECONDS = 30
@@ -48,6 +49,12 @@ def check_scheduler(session: Session) -> Check:
     if age > HEARTBEAT_SECONDS:
         return Check(is_ok=False, detail=f"{words}, more than {HEARTBEAT_SECONDS} s: builds are not collected")
     return Check(is_ok=True, detail=words)
+
+
+def check_jobs(session: Session) -> Check:
+    """Whether what the living schedulers do comes through."""
+    trouble = jobs.told_troubles(session)
+    return Check(is_ok=trouble is None, detail=trouble or "none fails")
 
 
 def check_api(session: Session) -> Check:

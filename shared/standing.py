@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.ghosts import IS_LIVE
+from shared.jobs import Trouble, trouble_from
 
 ALIVE_WITHIN = timedelta(seconds=30)
 """A heartbeat comes every few seconds; one older than this is of a process that is gone or stands still."""
@@ -16,7 +17,10 @@ FORGOTTEN_AFTER = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class ProcessState:
-    """One process that told of itself within the last day; `mistakes` are those of a file it did not take."""
+    """One process that told of itself within the last day.
+
+    `mistakes` are those of a file it did not take, `troubles` the jobs of it that fail each time.
+    """
 
     kind: str
     host: str
@@ -26,6 +30,7 @@ class ProcessState:
     heartbeat_at: datetime
     is_alive: bool
     mistakes: int = 0
+    troubles: tuple[Trouble, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +123,14 @@ def processes(session: Session, now: datetime) -> tuple[ProcessState, ...]:
     """Every process with a heartbeat of the last day, by kind; the newest first."""
     rows = session.execute(
         text("""
-            SELECT kind, host, pid, version, started_at, heartbeat_at, heartbeat_at > :alive_since,
-                   coalesce(jsonb_array_length(reload_outcome -> 'mistakes'), 0)
+            SELECT kind, host, pid, version, started_at, heartbeat_at, heartbeat_at > :alive_since AS is_alive,
+                   coalesce(jsonb_array_length(reload_outcome -> 'mistakes'), 0) AS mistakes, troubles
             FROM processes WHERE heartbeat_at > :since
             ORDER BY kind, heartbeat_at DESC, id
         """),
         {"alive_since": now - ALIVE_WITHIN, "since": now - FORGOTTEN_AFTER},
     )
-    return tuple(ProcessState(*row) for row in rows)
+    return tuple(ProcessState(**{**row, "troubles": trouble_from(row["troubles"])}) for row in rows.mappings())
 
 
 def build_counts(session: Session, since: datetime) -> BuildCounts:

@@ -4,13 +4,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, Integer, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.models.base import Base, id_column, now_column
 
 
 class Process(Base):
-    """A heartbeat a few seconds old says that this process lives.
+    """A heartbeat a few seconds old says that this process lives, `troubles` what of it fails each time (shared.jobs).
 
     `reload_outcome` is what came of reading the configuration again: its mistakes, and what has to wait for a restart.
     """
@@ -27,6 +28,7 @@ class Process(Base):
     reload_asked_at: Mapped[datetime | None]
     reloaded_at: Mapped[datetime | None]
     reload_outcome: Mapped[dict[str, Any] | None]
+    troubles: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB)
 
 
 class Health(Base):

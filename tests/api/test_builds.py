@@ -334,8 +334,8 @@ STATEMENTS = {
     "/api/metrics": 12,
     "/api/metrics/pipeline/1": 11,
     "/livez": 0,
-    "/readyz": 5,
-    "/metrics": 16,
+    "/readyz": 6,
+    "/metrics": 17,
     "/api/openapi.json": 0,
     "/api/docs": 0,
 }

@@ -24,6 +24,7 @@ def test_ready_means_database_schema_and_a_living_scheduler(world: World) -> Non
         "database": True,
         "schema": True,
         "scheduler": True,
+        "jobs": True,
         "api": True,
     }
 
@@ -59,3 +60,24 @@ def test_alive_needs_nothing() -> None:
 
     assert client.get("/livez").get_json() == {"status": "ok"}
     assert client.get("/readyz").status_code == 503
+
+
+def test_a_job_that_fails_each_time_is_told_and_readers_are_served(world: World) -> None:
+    client = serve(world.engine)
+    a_scheduler(world, seconds_ago=5)
+    world.run(
+        """UPDATE processes SET troubles = '[{"job": "figures", "failures": 9, "since": "2026-11-20T12:00:00Z",
+                                              "error": "KeyError: at build1.acme.test"}]'"""
+    )
+
+    degraded = client.get("/readyz")
+    metrics = client.get("/metrics").get_data(as_text=True)
+    world.run("UPDATE processes SET troubles = NULL")
+    ready = client.get("/readyz")
+
+    assert (degraded.status_code, degraded.get_json()["status"]) == (200, "degraded")
+    told = "figures do not follow the builds: the job figures has failed each time since 2026-11-20 12:00:00 UTC"
+    assert degraded.get_json()["checks"]["jobs"] == {"is_ok": False, "detail": told}
+    assert 'observatory_scheduler_job_failures{scheduler_job="figures"} 9.0' in metrics
+    assert 'observatory_scheduler_job_failures{scheduler_job="poll"} 0.0' in metrics
+    assert ready.get_json()["status"] == "ready"

@@ -32,7 +32,7 @@ from tests.conftest import Databases
 CANARY = "ghp_canaryThatMayNeverShow{:08d}"
 WEBHOOK_SECRET = "canary-of-the-webhooks-that-may-never-show"
 BUDGET = 1_000_000
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 
 
 @dataclass(kw_only=True)

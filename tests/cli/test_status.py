@@ -241,3 +241,21 @@ def test_programs_get_the_troubles_too(run: Run, troubles: None, database_url: s
     assert [(one["instance"], one["receipts"]) for one in document["parked_receipts"]] == [("github.com", 1)]
     assert [one["state"] for one in document["backfills"]] == ["waiting"]
     assert [(one["name"], one["state"]) for one in document["receivers"]] == [("ops", "off")]
+
+
+def test_a_job_that_fails_each_time_is_said_with_its_error(
+    run: Run, history: None, database: Engine, database_url: str
+) -> None:
+    told = [{"job": "figures", "failures": 9, "since": "2026-11-20T12:00:00Z", "error": "KeyError: 'branch'"}]
+    with Session(database) as session, session.begin():
+        session.execute(text("UPDATE processes SET troubles = CAST(:told AS jsonb)"), {"told": json.dumps(told)})
+
+    shown = run("status", DATABASE_URL=database_url).output
+    doctor = run("doctor", DATABASE_URL=database_url).output
+    with Session(database) as session:
+        words = headline(look(session, utc_now()))
+
+    said = "figures do not follow the builds: 9 failures in a row, last KeyError: 'branch'"
+    assert shown.splitlines()[-1].endswith(f"\t{said}")
+    assert f"{said}; on ci-1 (pid 7)" in " ".join(doctor.split())
+    assert words.startswith("figures do not follow the builds; 1 source")

@@ -1,5 +1,6 @@
 """The schedulers' life as one row: their silence and their return are told, each once."""
 
+import json
 import threading
 from typing import Any
 
@@ -99,3 +100,74 @@ def test_of_many_who_notice_at_once_one_tells(database: Engine) -> None:
 
     with Session(database) as session:
         assert told(session) == [(1, "scheduler", 1, "alive", "silent")]
+
+
+def a_scheduler(session: Session, name: str, *troubles: str, since: str = "2026-11-20T12:00:00Z") -> None:
+    """A scheduler beats and says that these jobs of it fail each time."""
+    told = [{"job": job, "failures": 5, "since": since, "error": "KeyError: 'branch'"} for job in troubles]
+    session.execute(
+        text("""
+            INSERT INTO processes (id, kind, host, pid, version, troubles)
+            VALUES (:id, 'scheduler', 'build1', 7, '0', CAST(:troubles AS jsonb))
+            ON CONFLICT (id) DO UPDATE SET troubles = excluded.troubles
+        """),
+        {"id": name, "troubles": json.dumps(told)},
+    )
+
+
+def test_a_job_that_fails_is_told_once_and_once_that_it_works_again(session: Session) -> None:
+    health.beat(session)
+    a_scheduler(session, "a", "figures")
+
+    turns = [*health.beat(session), *health.beat(session), *health.look(session)]
+    a_scheduler(session, "a")
+    turns += [*health.beat(session), *health.beat(session)]
+
+    assert [turn.to_status for turn in turns] == ["troubled", "alive"]
+    assert [row[-2:] for row in told(session)] == [("alive", "troubled"), ("troubled", "alive")]
+    assert turns[0].reason.startswith("figures do not follow the builds: ")
+    assert turns[1].reason.startswith("all jobs come through again; before, figures do not")
+
+
+def test_another_job_that_fails_is_news_and_a_higher_count_is_none(session: Session) -> None:
+    health.beat(session)
+    a_scheduler(session, "a", "figures")
+    health.beat(session)
+    session.execute(text("UPDATE processes SET troubles = jsonb_set(troubles, '{0,failures}', '6')"))
+
+    assert health.beat(session) == []
+    a_scheduler(session, "b", "poll")
+    [turn] = health.beat(session)
+
+    assert told(session)[-1][-2:] == ("troubled", "troubled")
+    assert "by 1 of 2 schedulers" in turn.reason
+
+
+def test_troubled_schedulers_that_fall_silent_are_silent_and_return_troubled(session: Session) -> None:
+    health.beat(session)
+    a_scheduler(session, "a", "poll")
+    health.beat(session)
+    heard(session, 61)
+
+    health.look(session)
+    health.beat(session)
+    health.beat(session)
+
+    assert [row[-2:] for row in told(session)] == [
+        ("alive", "troubled"),
+        ("troubled", "silent"),
+        ("silent", "alive"),
+        ("alive", "troubled"),
+    ]
+
+
+def test_the_trouble_of_a_scheduler_that_is_gone_goes_with_it(session: Session) -> None:
+    health.beat(session)
+    a_scheduler(session, "a", "poll")
+    a_scheduler(session, "b")
+    health.beat(session)
+    session.execute(text("UPDATE processes SET heartbeat_at = now() - interval '31 seconds' WHERE id = 'a'"))
+
+    [turn] = health.beat(session)
+
+    assert turn.to_status == "alive"

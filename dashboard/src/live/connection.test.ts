@@ -165,9 +165,9 @@ test("who cannot wait tries at once", () => {
 test("that nobody collects is told as it happens, and when somebody does again", () => {
   const scheduler = (pos: number, to: string): object => ({ type: "status", pos, prev_pos: pos - 1, subject_kind: "scheduler", subject_id: 1, data: { to_status: to, reason: "no scheduler has been heard of since 12:05" } });
   line().says(HELLO, scheduler(42, "silent"));
-  expect(currentLink().silence).toContain("since 12:05");
+  expect(currentLink().trouble?.words).toContain("since 12:05");
   line().says(scheduler(43, "alive"));
-  expect(currentLink().silence).toBeNull();
+  expect(currentLink().trouble).toBeNull();
 });
 
 test("an event about a late word of an old attempt keeps its place in the chain", () => {

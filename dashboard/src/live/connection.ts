@@ -4,7 +4,7 @@ import { Feed, type Message, type StreamEvent } from "./feed";
 import { Gathered } from "./gathered";
 import { Lag } from "./lag";
 import { onReturn, serverClock } from "./reach";
-import { askSilence, silenceIn } from "./silence";
+import { askTrouble, troubleIn } from "./trouble";
 import { changeLink, currentLink, publish } from "./store";
 
 export type Socket = Pick<WebSocket, "send" | "close" | "addEventListener" | "readyState">;
@@ -77,7 +77,7 @@ export class Connection {
 
   private greeted(): void {
     this.wasGreeted = true;
-    void askSilence().then((silence) => silence !== undefined && changeLink({ silence }));
+    void askTrouble().then((trouble) => trouble !== undefined && changeLink({ trouble }));
   }
 
   private live(): void {
@@ -86,8 +86,8 @@ export class Connection {
   }
 
   private pass(event: StreamEvent): void {
-    const silence = silenceIn(event);
-    if (silence !== undefined) changeLink({ silence });
+    const trouble = troubleIn(event);
+    if (trouble !== undefined) changeLink({ trouble });
     const recordedAt = event.data.build?.recorded_at;
     if (recordedAt !== undefined && this.liveAt !== null) this.lag.note(Date.parse(recordedAt), this.heardAt, this.liveAt);
     this.gathered.add(event);

@@ -1,6 +1,7 @@
 /** How well this page hears of what happens; and what it heard, in batches. */
 import { useSyncExternalStore } from "react";
 import type { Build, Incident } from "~/api/types";
+import type { Trouble } from "./trouble";
 
 /** `refused`: trying again by itself would change nothing. */
 export type LinkState = "connecting" | "live" | "lost" | "offline" | "refused";
@@ -17,8 +18,8 @@ export interface Link {
   lagSeconds: number | null;
   /** What ended the link, in words. */
   why: string | null;
-  /** Why nothing is collected, where the server says so. */
-  silence: string | null;
+  /** What of the schedulers' work does not happen, where the server says so. */
+  trouble: Trouble | null;
 }
 
 export interface Batch {
@@ -31,7 +32,7 @@ export interface Batch {
   isResync: boolean;
 }
 
-let link: Link = { state: "connecting", since: Date.now(), heardAt: null, retryAt: null, lagSeconds: null, why: null, silence: null };
+let link: Link = { state: "connecting", since: Date.now(), heardAt: null, retryAt: null, lagSeconds: null, why: null, trouble: null };
 const watchers = new Set<() => void>();
 const listeners = new Set<(batch: Batch) => void>();
 

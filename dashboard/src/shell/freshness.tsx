@@ -106,18 +106,20 @@ function Locked(): ReactElement {
 }
 
 function Collected(): ReactElement | null {
-  const { silence } = useLink();
+  const { trouble } = useLink();
   const sources = useAll<Sources>("/api/sources", {}, { most: MOST_PAGES, refetchInterval: 30_000 });
   const { named, more } = staleOf(sources.data?.pages.flatMap((page) => page.sources) ?? []);
-  if (silence !== null) {
-    return (
-      <p className="notice tone-bad" role="alert" data-silence>
-        <Icon name="alert" />
-        <span className="foreign">{silence}</span>
-      </p>
-    );
-  }
-  return named.length === 0 ? null : <Stale named={named} more={more} />;
+  return (
+    <>
+      {trouble !== null && (
+        <p className="notice tone-bad" role="alert" data-trouble>
+          <Icon name="alert" />
+          <span className="foreign">{trouble.words}</span>
+        </p>
+      )}
+      {named.length > 0 && trouble?.isSilence !== true && <Stale named={named} more={more} />}
+    </>
+  );
 }
 
 function Stale({ named, more }: { named: readonly Source[]; more: number }): ReactElement {

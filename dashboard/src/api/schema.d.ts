@@ -957,7 +957,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Say whether database, schema and scheduler are there. */
+        /**
+         * Say whether database, schema and scheduler are there; `degraded` where the scheduler's jobs fail each time.
+         * @description That does not refuse readers: what is known can still be read, and says that something is wrong.
+         */
         get: operations["readyz"];
         put?: never;
         post?: never;
@@ -4057,7 +4060,7 @@ export interface components {
             detail: string;
         };
         Ready: {
-            /** @description ready or not ready */
+            /** @description ready; degraded: some job of a scheduler fails each time; not ready */
             status: string;
             checks: {
                 [key: string]: components["schemas"]["Check"];

@@ -31,7 +31,7 @@ test: $(STAMPS)/dev $(STAMPS)/dashboard ## run the tests
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(STAMPS)/dev $(STAMPS)/dashboard $(STAMPS)/types ## everything CI checks: ruff, mypy, import-linter, the dashboard's own, the tests
-	@$(MAKE) --jobs=2 check-python check-dashboard
+	@$(MAKE) --jobs=2 --output-sync check-python check-dashboard
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 check-python: $(STAMPS)/dev

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 from urllib.parse import urlencode
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
@@ -28,6 +28,8 @@ from tests.factories import a_build, a_job
 SLOWER = 4
 OPENED, FEWEST_OPENED = 5, 3
 SCROLLED, FEWEST_SCROLLED = 20_000, 5_000
+HEARD, SEEN = 9_000, 10
+"""Numbers of builds from here on, and how many of them."""
 STORM = 500
 TRAFFIC = 30_000
 """As many events as eight hours of a busy day have: one a second."""
@@ -45,7 +47,7 @@ def run(stage: Stage, builds: int, share: float = 1.0) -> list[Figure]:
             figures = [_size(looking), *_paint(looking, builds, share), *_scrolling(looking, builds, share)]
         url = stage.database("dashboard")
         with _pages(browser, url) as looking, _world(url) as engine:
-            figures += [*_storm(browser, looking, engine), *_grid(browser, looking, engine)]
+            figures += [_heard(looking, engine), *_storm(browser, looking, engine), *_grid(browser, looking, engine)]
             figures.append(_hours(looking, engine, int(TRAFFIC * share)))
     return figures
 
@@ -146,6 +148,21 @@ def _world(url: str) -> Iterator[Engine]:
     a_world(engine)
     yield engine
     engine.dispose()
+
+
+def _heard(looking: Looking, engine: Engine) -> Figure:
+    """From the moment a build is on record until its row stands on the page."""
+    page = looking.visit("/")
+    expect(page.get_by_role("banner")).to_contain_text("Live")
+    page.wait_for_timeout(CALM_MS)
+    taken = []
+    for number in range(HEARD, HEARD + SEEN):
+        _record(engine, [_build(number, "queued", queued_at=utc_now())])
+        began = time.monotonic()
+        page.locator("[data-build]").filter(has_text=f"#{number}").wait_for()
+        taken.append((time.monotonic() - began) * 1000)
+    page.context.close()
+    return Figure(name="a build on record is on the page, slowest", value=max(taken), unit="ms", bound=2_000)
 
 
 def _storm(browser: Browser, looking: Looking, engine: Engine) -> list[Figure]:

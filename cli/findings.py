@@ -34,7 +34,7 @@ MOST_REASONS = 3
 
 NO_NETWORK = "Check this machine's network and DNS; the sources are tried again by themselves."
 SEE_SOURCES = "They are tried again by themselves; `observatory source list` shows each with its remark."
-SEE_LOG = "The lines `job failed` of its log have the whole error; a restart does no harm."
+SEE_LOG = "Its log has the whole error: look for `job failed` and `database trouble`. A restart does no harm."
 REPORT = "Report these with the version of this program; the table `quarantine` has each row's id."
 
 

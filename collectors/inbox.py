@@ -52,13 +52,13 @@ class Inbox:
         *,
         owner: str,
         listener: Listener,
-        jobs: Jobs | None = None,
+        jobs: Jobs,
     ) -> None:
         self._engine = engine
         self._providers = {provider.name: provider for provider in providers if provider.kind in READERS}
         self._owner = owner
         self._listener = listener
-        self._jobs = jobs or Jobs()
+        self._jobs = jobs
         self._records = Records(engine, projects)
         self._fetches = Fetches(engine, self._providers, collectors, self._records)
         self._has_leftovers = False

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from shared.ghosts import IS_LIVE
-from shared.jobs import Job
+from shared.jobs import LIVING, Job
 from shared.judged import JUDGED
 from shared.metrics.cells import OF_BUILDS_ONLY, BranchClass, CellScope, Grain
 from shared.rows import Row, rows
@@ -125,11 +125,10 @@ _POLLS = """
 """
 
 # Every job that schedulers have, so that a series does not begin with its first failure.
-_JOB_FAILURES = """
+_JOB_FAILURES = f"""
     SELECT j.name AS scheduler_job, coalesce(max((t.told ->> 'failures')::bigint), 0) AS failures
     FROM unnest(CAST(:jobs AS text[])) AS j(name) LEFT JOIN (
-        SELECT jsonb_array_elements(troubles) AS told FROM processes
-        WHERE kind = 'scheduler' AND heartbeat_at > now() - interval '30 seconds'
+        SELECT jsonb_array_elements(troubles) AS told FROM processes WHERE {LIVING}
     ) t ON t.told ->> 'job' = j.name
     GROUP BY 1 ORDER BY 1
 """
@@ -194,7 +193,7 @@ def processes(session: Session) -> list[Row]:
 
 def job_failures(session: Session) -> list[Row]:
     """Each job of the living schedulers with how often it has failed in a row, 0 where it comes through."""
-    return rows(session, _JOB_FAILURES, {"jobs": list(Job)})
+    return rows(session, _JOB_FAILURES, {"jobs": [job for job in Job if job is not Job.HEARTBEAT]})
 
 
 def totals(session: Session) -> Row:

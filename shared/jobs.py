@@ -51,10 +51,10 @@ _MEANS: dict[str, str] = {
     Job.CONFIGURATION: "a changed configuration is not taken",
 }
 
-_TOLD = text("""
-    SELECT id, troubles FROM processes
-    WHERE kind = 'scheduler' AND heartbeat_at > clock_timestamp() - interval '30 seconds' ORDER BY id
-""")
+LIVING = "kind = 'scheduler' AND heartbeat_at > clock_timestamp() - interval '30 seconds'"
+"""Rows of `processes` whose troubles count: of schedulers that were heard of lately. As SQL."""
+
+_TOLD = text(f"SELECT troubles FROM processes WHERE {LIVING}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +91,14 @@ class Jobs:
         return True
 
     def troubles(self) -> tuple[Trouble, ...]:
-        """The jobs that have failed often enough and for long enough to be spoken of."""
+        """The jobs that have failed often enough and for long enough to be spoken of.
+
+        Never the heartbeat: what tells of it would prove that it comes through, and without one all are silent.
+        """
         since = self._clock() - LONG_ENOUGH
         with self._lock:
-            return tuple(each for each in self._failing.values() if each.failures >= FAILURES and each.since <= since)
+            told = [each for name, each in self._failing.items() if name is not Job.HEARTBEAT]
+        return tuple(each for each in told if each.failures >= FAILURES and each.since <= since)
 
     def _note_success(self, name: Job) -> None:
         if name is Job.HEARTBEAT:  # others may not have asked the database anything

@@ -20,6 +20,7 @@ from collectors.poll import Poller
 from shared import leases, receipts, sources, webhook_body
 from shared.clock import utc_now
 from shared.config.settings import Config, ProviderSettings
+from shared.jobs import Jobs
 from shared.listener import Listener
 from shared.receipts import Delivery
 from shared.secret import SecretSource
@@ -68,7 +69,7 @@ def an_inbox(
 ) -> Inbox:
     url = engine.url.render_as_string(hide_password=False)
     listener = listener or Listener(url, application="test", channel=receipts.CHANNEL)
-    return Inbox(engine, providers, COLLECTORS, (), owner=owner, listener=listener)
+    return Inbox(engine, providers, COLLECTORS, (), owner=owner, listener=listener, jobs=Jobs())
 
 
 def end(*inboxes: Inbox) -> None:

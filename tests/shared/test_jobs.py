@@ -91,6 +91,12 @@ def test_a_database_that_is_away_is_no_failure_of_any_job(jobs: Jobs, time: Time
     assert [line["event"] for line in told] == ["database trouble", "database is back"]
 
 
+def test_a_heartbeat_that_comes_through_does_not_tell_that_it_failed(jobs: Jobs, time: Time) -> None:
+    fail(jobs, time, Job.HEARTBEAT, WRONG)
+
+    assert jobs.troubles() == ()
+
+
 def test_the_log_has_the_trace_once_and_says_when_it_works_again(jobs: Jobs, time: Time) -> None:
     with capture_logs() as told:
         fail(jobs, time, Job.ALERTS, WRONG)

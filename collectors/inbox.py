@@ -105,14 +105,12 @@ class Inbox:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            if self._jobs.run(Job.WEBHOOKS, self._work_through):
-                self._listener.wait(POLL_SECONDS)
-            else:
+            if not self._jobs.run(Job.WEBHOOKS, self._work_and_wait):
                 self._stop.wait(POLL_SECONDS)
         self._listener.close()
 
-    def _work_through(self) -> None:
-        """Work until nothing is left."""
+    def _work_and_wait(self) -> None:
+        """Work until nothing is left, and wait for more."""
         if self._has_leftovers:
             self._give_back()
         try:
@@ -121,6 +119,7 @@ class Inbox:
         except SQLAlchemyError as error:
             self._has_leftovers = is_outage(error)
             raise
+        self._listener.wait(POLL_SECONDS)
 
     def _give_back(self) -> None:
         """After an outage nothing of what was claimed waits for its lease to run out.

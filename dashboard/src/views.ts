@@ -1,5 +1,5 @@
 /** Every view by its address, fetched when it is first looked at. */
-import { lazy, type ComponentType } from "react";
+import type { ComponentType } from "react";
 import type { QueryClient } from "@tanstack/react-query";
 import type { IconName } from "./lib/status";
 
@@ -8,8 +8,9 @@ export interface View {
   /** As the navigation calls it; null where no navigation leads there. */
   title: string | null;
   icon: IconName;
-  component: ComponentType;
   load: () => Promise<Loaded>;
+  /** Null until its script is here. */
+  component: ComponentType | null;
 }
 
 interface Loaded {
@@ -19,16 +20,16 @@ interface Loaded {
 }
 
 export const VIEWS: readonly View[] = [
-  view("/", "Overview", "pulse", () => import("./views/overview")),
-  view("/waterfall", "Waterfall", "grid", () => import("./views/waterfall")),
-  view("/triage", "Triage", "warning", () => import("./views/triage")),
-  view("/me", "My builds", "person", () => import("./views/me")),
-  view("/pipelines", "Pipelines", "layers", () => import("./views/pipelines")),
-  view("/sources", "Sources", "plug", () => import("./views/sources")),
-  view("/alerts", "Alerts", "bell", () => import("./views/alerts")),
-  view("/builds/:id", null, "list", () => import("./views/build")),
-  view("/pipelines/:id", null, "layers", () => import("./views/pipeline")),
-  view("/incidents/:id", null, "warning", () => import("./views/incident")),
+  viewAt("/", "Overview", "pulse", () => import("./views/overview")),
+  viewAt("/waterfall", "Waterfall", "grid", () => import("./views/waterfall")),
+  viewAt("/triage", "Triage", "warning", () => import("./views/triage")),
+  viewAt("/me", "My builds", "person", () => import("./views/me")),
+  viewAt("/pipelines", "Pipelines", "layers", () => import("./views/pipelines")),
+  viewAt("/sources", "Sources", "plug", () => import("./views/sources")),
+  viewAt("/alerts", "Alerts", "bell", () => import("./views/alerts")),
+  viewAt("/builds/:id", null, "list", () => import("./views/build")),
+  viewAt("/pipelines/:id", null, "layers", () => import("./views/pipeline")),
+  viewAt("/incidents/:id", null, "warning", () => import("./views/incident")),
 ];
 
 /** The view of this address is there at once when the page is drawn, and its first questions are asked. */
@@ -37,12 +38,17 @@ export async function prepare(client: QueryClient, { pathname, search }: Pick<Lo
   const wanted = VIEWS.find(({ path }) => path === pattern);
   if (wanted === undefined) return;
   // One that cannot be fetched now is tried once more in its place, and says so there.
-  const loaded = await wanted.load().catch(() => null);
-  if (loaded === null) return;
-  wanted.component = loaded.default;
-  loaded.ask?.(client, new URLSearchParams(search));
+  const loaded = await fetchView(wanted).catch(() => null);
+  loaded?.ask?.(client, new URLSearchParams(search));
 }
 
-function view(path: string, title: string | null, icon: IconName, load: View["load"]): View {
-  return { path, title, icon, load, component: lazy(load) };
+/** Once its script is here, a view is drawn in the moment somebody comes to it. */
+export async function fetchView(view: View): Promise<Loaded> {
+  const loaded = await view.load();
+  view.component = loaded.default;
+  return loaded;
+}
+
+function viewAt(path: string, title: string | null, icon: IconName, load: View["load"]): View {
+  return { path, title, icon, load, component: null };
 }

@@ -24,7 +24,7 @@ interface Props {
 export const BuildRow = memo(function BuildRow({ build, index, offset, id, isHere, usual, stale, kept, columns }: Props): ReactElement {
   const style: CSSProperties = { insetBlockStart: offset };
   const shared = { id, className: `builds-row${columns === null ? " builds-card" : ""}${stale === undefined ? "" : ` ${STALE_ROW}`}`, role: "row", "aria-rowindex": index + 2, "aria-selected": isHere, style };
-  if (build === undefined) return <div {...shared}><Ghost columns={columns} /></div>;
+  if (build === undefined) return <div {...shared}><span role="gridcell" className="builds-ghost" aria-label="Loading"><span className="skeleton" /></span></div>;
   if (columns === null) return <div {...shared} data-build={build.id}><Card build={build} usual={usual} stale={stale} kept={kept} /></div>;
   return (
     <div {...shared} data-build={build.id}>
@@ -50,10 +50,4 @@ function Card({ build, usual, stale, kept }: { build: Build; usual: Typical | un
       </span>
     </>
   );
-}
-
-/** The place of a build that is being fetched. */
-function Ghost({ columns }: { columns: readonly Column[] | null }): ReactElement {
-  const places = columns ?? ["pipeline"];
-  return <>{places.map((column) => <span key={column} role="gridcell" aria-label="Loading"><span className="skeleton" /></span>)}</>;
 }

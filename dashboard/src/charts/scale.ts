@@ -1,5 +1,5 @@
 /** Where marks stand and which few of them are named. Pure. */
-import { scaleLinear } from "d3-scale";
+import { nice, ticks } from "d3-array";
 import { DAY, HOUR, tick } from "~/lib/time";
 
 export interface Mark {
@@ -9,8 +9,8 @@ export interface Mark {
 
 /** The upper end of an axis of counts, and at most `most` whole numbers to name on it. */
 export function countTicks(max: number, most = 3): { top: number; ticks: number[] } {
-  const scale = scaleLinear().domain([0, Math.max(max, 1)]).nice(most);
-  return { top: scale.domain()[1] ?? 1, ticks: scale.ticks(most).filter((value) => Number.isInteger(value)) };
+  const [, top] = nice(0, Math.max(max, 1), most);
+  return { top, ticks: ticks(0, top, most).filter((value) => Number.isInteger(value)) };
 }
 
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400];

@@ -3,7 +3,7 @@ import type { ReactElement } from "react";
 import { useLocation } from "wouter";
 import { Icon } from "~/ui/icon";
 import { ViewLink } from "~/ui/view_link";
-import { VIEWS } from "~/views";
+import { VIEWS, fetchView } from "~/views";
 
 export function Navigation(): ReactElement {
   const [path] = useLocation();
@@ -12,7 +12,8 @@ export function Navigation(): ReactElement {
       {VIEWS.map(
         (view) =>
           view.title !== null && (
-            <ViewLink key={view.path} to={view.path} aria-current={isCurrent(view.path, path) ? "page" : undefined}>
+            // Who points at it is about to come; where the script cannot be had, coming says so.
+            <ViewLink key={view.path} to={view.path} onPointerEnter={() => void fetchView(view).catch(() => undefined)} aria-current={isCurrent(view.path, path) ? "page" : undefined}>
               <Icon name={view.icon} />
               <span>{view.title}</span>
             </ViewLink>

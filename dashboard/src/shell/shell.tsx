@@ -1,5 +1,5 @@
 /** What stands around every view: navigation, selectors, how fresh all of it is. */
-import { Suspense, useState, type ReactElement } from "react";
+import { useState, type ReactElement } from "react";
 import { useQueryClient } from "@tanstack/react-query";
 import { Redirect, Route, Switch, useLocation } from "wouter";
 import { useReach } from "~/live/reach";
@@ -8,7 +8,7 @@ import { SessionMenu } from "~/session/session_menu";
 import { useShortcuts } from "~/state/keys";
 import { toggleTheme } from "~/state/theme";
 import { keeping, useParameters } from "~/state/url";
-import { Blank, Loading } from "~/ui/states";
+import { Blank } from "~/ui/states";
 import { ViewLink } from "~/ui/view_link";
 import { VIEWS } from "~/views";
 import { Arrival } from "./arrival";
@@ -18,6 +18,7 @@ import { KeySheet } from "./key_sheet";
 import { LinkBadge } from "./link_badge";
 import { Navigation } from "./navigation";
 import { Selectors } from "./selectors";
+import { Staged } from "./staged";
 import { ThemeMenu } from "./theme_menu";
 import "./shell.css";
 
@@ -49,20 +50,18 @@ export function Shell(): ReactElement {
         {isKiosk && <WallLink />}
         <Freshness />
         <Boundary key={path}>
-          <Suspense fallback={<Loading rows={6} />}>
-            <Switch>
-              {VIEWS.map((view) => (
-                <Route key={view.path} path={view.path} component={view.component} />
-              ))}
-              <Route path="/incidents"><Redirect to={keeping("/alerts", search)} replace /></Route>
-              <Route>
-                <Blank icon="question" title="There is no such page" isPage>
-                  The <ViewLink to="/">overview</ViewLink> is there, and everything in the navigation.
-                </Blank>
-              </Route>
-            </Switch>
-            <Arrival path={path} />
-          </Suspense>
+          <Switch>
+            {VIEWS.map((view) => (
+              <Route key={view.path} path={view.path}><Staged view={view} path={path} /></Route>
+            ))}
+            <Route path="/incidents"><Redirect to={keeping("/alerts", search)} replace /></Route>
+            <Route>
+              <Blank icon="question" title="There is no such page" isPage>
+                The <ViewLink to="/">overview</ViewLink> is there, and everything in the navigation.
+              </Blank>
+              <Arrival path={path} />
+            </Route>
+          </Switch>
         </Boundary>
       </main>
       {hasSheet && <KeySheet onClose={() => setHasSheet(false)} />}

@@ -1,14 +1,14 @@
 /** What a person chose here and keeps here: never sent anywhere. */
-import { useCallback, useSyncExternalStore } from "react";
+import { useCallback, useMemo, useSyncExternalStore } from "react";
 
 const PREFIX = "observatory.";
 const listeners = new Set<() => void>();
 
-/** A choice by name, of any JSON, checked by `parse` whatever lies there; `[value, change]`. */
+/** A choice by name, of any JSON, checked by `parse` whatever lies there; `[value, change]`. The same object as long as the choice is the same. */
 export function usePreference<Value>(name: string, parse: (stored: unknown) => Value): [Value, (value: Value) => void] {
   const text = useSyncExternalStore(subscribe, () => readText(name));
   const change = useCallback((value: Value) => writeText(name, JSON.stringify(value)), [name]);
-  return [parse(parsed(text)), change];
+  return [useMemo(() => parse(parsed(text)), [parse, text]), change];
 }
 
 export function readText(name: string): string | null {

@@ -32,7 +32,8 @@ export function BrokenNow({ query }: { query: Query }): ReactElement {
   );
   return (
     <Panel title="Broken now" aside={open.isPlaceholderData || open.data === undefined ? undefined : asideOf(open.data)} actions={actions} isFlush className="overview-broken">
-      <Answered of={open} rows={6}>{({ incidents }) => (incidents.length === 0 ? <AllGreen isAll={isAll} /> : <List incidents={incidents} isAll={isAll} />)}</Answered>
+      <p className="overview-counted quiet">Open incidents{isAll ? "" : " on default branches"}: each from its first failure until it is fixed.</p>
+      <Answered of={open} rows={6}>{({ incidents }) => (incidents.length === 0 ? <AllGreen isAll={isAll} /> : <List incidents={incidents} />)}</Answered>
     </Panel>
   );
 }
@@ -61,13 +62,12 @@ function AllGreen({ isAll }: { isAll: boolean }): ReactElement {
   );
 }
 
-function List({ incidents, isAll }: { incidents: readonly Incident[]; isAll: boolean }): ReactElement {
+function List({ incidents }: { incidents: readonly Incident[] }): ReactElement {
   const stale = useStale();
   const [isOpen, setOpen] = useState(false);
   const shown = isOpen ? incidents : incidents.slice(0, FEW);
   return (
     <>
-      <p className="overview-counted quiet">Open incidents{isAll ? "" : " on default branches"}: each from its first failure until it is fixed.</p>
       <ol className="overview-incidents">{shown.map((incident) => <Row key={incident.id} incident={incident} stale={stale.get(incident.pipeline_id)} />)}</ol>
       {incidents.length > FEW && (
         <button type="button" className="overview-more" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>

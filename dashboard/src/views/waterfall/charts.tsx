@@ -13,7 +13,7 @@ interface Props {
   words: string;
 }
 
-export default function Charts({ overview, words }: Props): ReactElement {
+export function Charts({ overview, words }: Props): ReactElement {
   if (overview === undefined) return <AwaitedCharts />;
   if (overview.builds === 0) return <p className="quiet">No build was queued in the {words}.</p>;
   const { p50, p95 } = overview.duration_seconds;

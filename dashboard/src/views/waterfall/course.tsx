@@ -1,12 +1,9 @@
-/** Beside the figures, how they came about; the grid does not wait for its script. */
-import { Suspense, lazy, useSyncExternalStore, type ReactElement } from "react";
+/** Beside the figures, how they came about. */
+import { useSyncExternalStore, type ReactElement } from "react";
 import type { Overview } from "~/api/types";
-import { Boundary } from "~/shell/boundary";
 import { flagOr, usePreference } from "~/state/preferences";
 import { Icon } from "~/ui/icon";
-import { AwaitedCharts } from "./awaited";
-
-const Charts = lazy(() => import("./charts"));
+import { Charts } from "./charts";
 
 interface Props {
   /** Undefined: it is awaited. */
@@ -27,11 +24,7 @@ export function Course({ overview, words }: Props): ReactElement {
         </button>
       )}
       {(isBeside || isUnfolded) && (
-        <div className="waterfall-charts">
-          <Boundary>
-            <Suspense fallback={<AwaitedCharts />}><Charts overview={overview} words={words} /></Suspense>
-          </Boundary>
-        </div>
+        <div className="waterfall-charts"><Charts overview={overview} words={words} /></div>
       )}
     </section>
   );

@@ -1,33 +1,29 @@
 /** Above the commits: which pipelines and jobs the columns are, and what those that did not run last came to. */
-import { useMemo, type ReactElement } from "react";
+import { memo, useMemo, type ReactElement } from "react";
 import { lookOf } from "~/lib/status";
 import { exact } from "~/lib/time";
 import { StaleMark } from "~/shell/stale_mark";
 import { useStale } from "~/shell/use_stale";
 import { ViewLink } from "~/ui/view_link";
 import { GLYPHS } from "./glyphs";
-import { cellOf, type Shown } from "./groups";
-import type { Row } from "./model";
+import type { Shown } from "./groups";
 import { hasRepositories, isFirst, placed, spansOf, staleReason, titleOf } from "./spans";
-
-/** How many columns are out of sight on either side. */
-export interface RoomBeside {
-  before: number;
-  after: number;
-}
 
 interface Props {
   columns: readonly Shown[];
   inSight: readonly Shown[];
-  room: RoomBeside;
-  rows: readonly Row[];
+  /** How many columns are out of sight on either side. */
+  before: number;
+  after: number;
+  /** By the columns in sight: none of the commits has anything of it. */
+  idle: readonly boolean[];
 }
 
-export function GridHead({ columns, inSight, room, rows }: Props): ReactElement {
+/** A change of a row leaves it alone, unless an idle column is idle no more. */
+export const GridHead = memo(function GridHead({ columns, inSight, before, after, idle }: Props): ReactElement {
   const stale = useStale();
   const spans = useMemo(() => spansOf(columns), [columns]);
   const isPlaced = useMemo(() => hasRepositories(columns.map(({ group }) => group)), [columns]);
-  const idle = useMemo(() => inSight.map((column) => rows.every((row) => cellOf(row, column) === undefined)), [inSight, rows]);
   return (
     <thead>
       <tr className="waterfall-groups">
@@ -37,22 +33,22 @@ export function GridHead({ columns, inSight, room, rows }: Props): ReactElement 
         ))}
       </tr>
       <tr>
-        <Gap columns={room.before} />
+        <Gap columns={before} />
         {inSight.map((column, index) => (
-          <th key={column.key} scope="col" className={nameClass(columns, room.before + index)} title={titleOf(column)}>
+          <th key={column.key} scope="col" className={nameClass(columns, before + index)} title={titleOf(column)}>
             <span>
-              <StaleMark reason={staleReason(columns, room.before + index, stale)} />
-              <span className="foreign">{nameOf(column, isPlaced && isAlone(columns, room.before + index))}</span>
+              <StaleMark reason={staleReason(columns, before + index, stale)} />
+              <span className="foreign">{nameOf(column, isPlaced && isAlone(columns, before + index))}</span>
             </span>
-            {idle[index] && <LastResult column={column} />}
+            {idle[index] === true && <LastResult column={column} />}
           </th>
         ))}
-        <Gap columns={room.after} />
+        <Gap columns={after} />
         <Rest />
       </tr>
     </thead>
   );
-}
+});
 
 /** Where columns stand that are out of sight. */
 export function Gap({ columns }: { columns: number }): ReactElement | null {

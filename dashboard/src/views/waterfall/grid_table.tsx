@@ -11,6 +11,7 @@ import { cellOf, type Shown } from "./groups";
 import { keyOf, letters, type Column, type Row } from "./model";
 import { CELL_REM, ROW_REM, useSight } from "./sight";
 import { isFirst } from "./spans";
+import { isSameList, useSame } from "./use_same";
 import { walked, type Place } from "./walk";
 
 interface Props {
@@ -28,6 +29,7 @@ export function GridTable({ rows, columns, all }: Props): ReactElement {
   const [firstRow, lastRow] = sight.rows;
   const [firstColumn, lastColumn] = sight.columns;
   const inSight = useMemo(() => columns.slice(firstColumn, lastColumn), [columns, firstColumn, lastColumn]);
+  const idle = useIdle(rows, inSight);
   const alike = useAlike(rows, all);
   const walk = useWalk(scroller, place, rem);
 
@@ -67,7 +69,7 @@ export function GridTable({ rows, columns, all }: Props): ReactElement {
           <col span={columns.length} className="waterfall-each" />
           <col />
         </colgroup>
-        <GridHead columns={columns} inSight={inSight} room={room} rows={rows} />
+        <GridHead columns={columns} inSight={inSight} before={room.before} after={room.after} idle={idle} />
         <tbody>
           <Room rows={firstRow} />
           {rows.slice(firstRow, lastRow).map((row, index) => (
@@ -156,13 +158,14 @@ function openedAt(at: Place & { anchor: HTMLElement }, rows: readonly Row[], col
   return row && column ? { row: keyOf(row), column: column.key, anchor: at.anchor } : null;
 }
 
-/** The letters of failures; the same map as long as they are the same. */
+/** In which columns none of the commits has anything. */
+function useIdle(rows: readonly Row[], columns: readonly Shown[]): readonly boolean[] {
+  return useSame(useMemo(() => columns.map((column) => rows.every((row) => cellOf(row, column) === undefined)), [columns, rows]), isSameList);
+}
+
+/** The letters of failures. */
 function useAlike(rows: readonly Row[], columns: readonly Column[]): ReadonlyMap<string, string> {
-  const found = useMemo(() => letters(rows, columns), [rows, columns]);
-  const [kept, setKept] = useState(found);
-  if (kept === found || sameEntries(kept, found)) return kept;
-  setKept(found);
-  return found;
+  return useSame(useMemo(() => letters(rows, columns), [rows, columns]), sameEntries);
 }
 
 function sameEntries(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {

@@ -1,5 +1,6 @@
 /** Commits down, pipelines and jobs across: what broke with which commit, and what it did since. */
 import { useMemo, useState, type ReactElement } from "react";
+import type { Query } from "~/api/request";
 import { useScope } from "~/state/scope";
 import { useParameters } from "~/state/url";
 import { useShortcuts } from "~/state/keys";
@@ -20,6 +21,20 @@ const NO_ROWS: readonly Row[] = [];
 
 export default function View(): ReactElement {
   const { query } = useScope();
+  return (
+    <>
+      <h1 className="visually-hidden">Waterfall</h1>
+      <Figures />
+      <div className="waterfall">
+        <Grid query={query} />
+        <Stream query={query} />
+      </div>
+    </>
+  );
+}
+
+/** By itself, because it is drawn anew with each event. */
+function Grid({ query }: { query: Query }): ReactElement {
   const parameters = useParameters();
   const [patterns, setPatterns] = usePreference("waterfall.groups", patternsOf);
   const [isEditing, setIsEditing] = useState(false);
@@ -37,26 +52,19 @@ export default function View(): ReactElement {
   ]);
 
   return (
-    <>
-      <h1 className="visually-hidden">Waterfall</h1>
-      <Figures />
-      <div className="waterfall">
-        <section className="panel waterfall-main" aria-label="Commits and what was built of them">
-          <Controls groups={groups} open={wanted.open} onEdit={() => setIsEditing(true)} />
-          <State of={answers} />
-          {answers.data !== undefined && rows.length === 0 && !answers.hasNextPage && (
-            <Blank icon="grid" title="Nothing was built here yet">Choose another repository or branch, or wait for the first build.</Blank>
-          )}
-          {rows.length > 0 && columns.length === 0 && (
-            <Blank icon="filter" title="No column is left">Everything is hidden by the filter above.</Blank>
-          )}
-          {rows.length > 0 && columns.length > 0 && <GridTable rows={rows} columns={columns} all={all} />}
-          <Foot of={answers} isWhole={isWhole} onMore={more} />
-        </section>
-        <Stream query={query} />
-      </div>
+    <section className="panel waterfall-main" aria-label="Commits and what was built of them">
+      <Controls groups={groups} open={wanted.open} onEdit={() => setIsEditing(true)} />
+      <State of={answers} />
+      {answers.data !== undefined && rows.length === 0 && !answers.hasNextPage && (
+        <Blank icon="grid" title="Nothing was built here yet">Choose another repository or branch, or wait for the first build.</Blank>
+      )}
+      {rows.length > 0 && columns.length === 0 && (
+        <Blank icon="filter" title="No column is left">Everything is hidden by the filter above.</Blank>
+      )}
+      {rows.length > 0 && columns.length > 0 && <GridTable rows={rows} columns={columns} all={all} />}
+      <Foot of={answers} isWhole={isWhole} onMore={more} />
       {isEditing && <GroupSheet patterns={patterns} onChange={setPatterns} onClose={() => setIsEditing(false)} />}
-    </>
+    </section>
   );
 }
 

@@ -1,5 +1,5 @@
 /** Builds as they change, the newest change on top. */
-import { useEffect, useState, type ReactElement } from "react";
+import { memo, useEffect, useState, type ReactElement } from "react";
 import type { Query } from "~/api/request";
 import { fits } from "~/builds/filter";
 import { useGet } from "~/api/use";
@@ -23,23 +23,24 @@ export function Stream({ query }: { query: Query }): ReactElement {
           const known = new Set(changed.map((build) => build.id));
           const all = [...changed, ...builds.filter(({ id }) => !known.has(id) && !gone.has(id))].slice(0, MOST);
           if (all.length === 0) return <Blank icon="pulse" title="Quiet">What is built next appears here.</Blank>;
-          return (
-            <ol>
-              {all.map((build) => (
-                <li key={build.id}>
-                  <StatusPill status={build.status} isBare isStale={build.stale_since !== null} />
-                  <ViewLink to={`/builds/${build.id}`} className="clip foreign">{build.pipeline_name}</ViewLink>
-                  <small className="quiet clip"><span className="foreign">{build.branch}</span></small>
-                  <small className="quiet"><Instant at={build.recorded_at} /></small>
-                </li>
-              ))}
-            </ol>
-          );
+          return <ol>{all.map((build) => <Entry key={build.id} build={build} />)}</ol>;
         }}
       </Answered>
     </Panel>
   );
 }
+
+/** A change of one build draws no other. */
+const Entry = memo(function Entry({ build }: { build: Build }): ReactElement {
+  return (
+    <li>
+      <StatusPill status={build.status} isBare isStale={build.stale_since !== null} />
+      <ViewLink to={`/builds/${build.id}`} className="clip foreign">{build.pipeline_name}</ViewLink>
+      <small className="quiet clip"><span className="foreign">{build.branch}</span></small>
+      <small className="quiet"><Instant at={build.recorded_at} /></small>
+    </li>
+  );
+});
 
 interface Heard {
   /** The builds of this scope that changed since the view was opened, the last change first. */

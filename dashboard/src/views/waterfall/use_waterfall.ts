@@ -10,6 +10,7 @@ import { columnsOf, partOf, type Column, type Part, type Row } from "./model";
 import { told, withRows } from "./patch";
 import { rowsOfScreen } from "./sight";
 import type { Waterfall } from "./types";
+import { isSameList, useSame } from "./use_same";
 
 const STEP = 50;
 
@@ -87,20 +88,8 @@ function useScreen(): number {
   return rowsOfScreen(height, rem);
 }
 
-/** What says the same stays the same object: nothing that hangs on it is worked out or begun anew. */
-function useSame<Item extends object>(now: Item, isSame: (one: Item, other: Item) => boolean): Item {
-  const [kept, keep] = useState(now);
-  if (kept === now || isSame(kept, now)) return kept;
-  keep(now);
-  return now;
-}
-
 function isSameQuestion(one: Query, other: Query): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
-}
-
-function isSameList<Item>(one: readonly Item[], other: readonly Item[]): boolean {
-  return one.length === other.length && one.every((item, place) => item === other[place]);
 }
 
 type Reading = (answer: Waterfall) => Promise<Part>;

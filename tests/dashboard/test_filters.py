@@ -198,6 +198,29 @@ def test_a_span_of_time_narrows_the_table(visit: Callable[..., Page], engine: En
     expect_rows(page, ids)
 
 
+def test_a_span_that_ends_before_it_begins_is_not_asked_for(visit: Callable[..., Page]) -> None:
+    page = visit("/")
+    page.get_by_role("button", name="Filter", exact=True).click()
+    menu = page.locator(".menu:popover-open")
+    menu.get_by_label("Queued from").fill("2026-11-20T13:05")
+    menu.get_by_label("Queued until").fill("2026-11-20T12:00")
+
+    expect(menu.get_by_role("alert")).to_have_text("Must be after “Queued from”.")
+    assert "to=" not in page.url
+
+
+def test_a_step_back_undoes_a_choice(visit: Callable[..., Page]) -> None:
+    page = visit("/")
+    page.get_by_role("button", name="Status").click()
+    page.get_by_label("Failed").check()
+    expect(page).to_have_url(re.compile("status=failed"))
+
+    page.go_back()
+
+    expect(page).not_to_have_url(re.compile("status="))
+    expect(page.get_by_role("list", name="Filters that are set")).to_have_count(0)
+
+
 def test_the_window_of_the_header_holds_for_figures_and_table(visit: Callable[..., Page]) -> None:
     page = visit("/")
     builds = page.get_by_role("region", name="Outcomes").get_by_text("builds by when they were queued")

@@ -39,6 +39,16 @@ def test_the_sheet_names_the_keys_of_everywhere_and_of_the_view(visit: Callable[
     assert said["Waterfall"] == ["Alt+2"]
 
 
+def test_searching_is_the_browsers_where_a_view_has_no_field_for_it(visit: Callable[..., Page]) -> None:
+    page = visit("/alerts")
+    page.evaluate("addEventListener('keydown', (event) => { window.isTaken = event.defaultPrevented; })")
+
+    press(page, "Control+f")
+
+    assert page.evaluate("window.isTaken") is False
+    assert "Search" not in sheet(page)
+
+
 @pytest.mark.parametrize(("number", "path"), WAYS)
 def test_alt_and_a_number_lead_to_a_view(visit: Callable[..., Page], number: int, path: str) -> None:
     page = visit("/sources" if path == "/" else "/")

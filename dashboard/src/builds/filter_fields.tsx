@@ -1,5 +1,5 @@
 /** Whose builds and from when: one field for each filter. */
-import { useEffect, useMemo, useState, type ReactElement } from "react";
+import { useEffect, useId, useMemo, useState, type ReactElement } from "react";
 import { escaped } from "~/api/request";
 import type { Authors, Sources } from "~/api/types";
 import { useGet } from "~/api/use";
@@ -140,13 +140,28 @@ function Moment({ label, name }: { label: string; name: "from" | "to" }): ReactE
   const { get, set } = useParameters();
   const at = get(name);
   const isInstant = at !== null && !Number.isNaN(Date.parse(at));
-  const change = (value: string): void => set({ [name]: value === "" ? null : new Date(value).toISOString() });
+  // What nothing can be asked of stays in the field, with the reason, and is not asked.
+  const [wrong, setWrong] = useState<string | null>(null);
+  const change = (value: string): void => {
+    const next = value === "" ? null : new Date(value).toISOString();
+    const [from, to] = name === "from" ? [next, get("to")] : [get("from"), next];
+    const isTurned = next !== null && isTurnedRound(from, to);
+    setWrong(isTurned ? value : null);
+    if (!isTurned) set({ [name]: next });
+  };
+  const id = useId();
   return (
     <label className="field">
       {label}
-      <input className="input" type="datetime-local" value={isInstant ? localInput(new Date(at)) : ""} onChange={(event) => change(event.target.value)} />
+      <input className="input" type="datetime-local" value={wrong ?? (isInstant ? localInput(new Date(at)) : "")} aria-invalid={wrong !== null} aria-describedby={wrong === null ? undefined : id} onChange={(event) => change(event.target.value)} />
+      {wrong !== null && <small id={id} role="alert" className="field-wrong">{name === "from" ? "Must be before “Queued until”." : "Must be after “Queued from”."}</small>}
     </label>
   );
+}
+
+/** Whether a span would end before it begins. */
+function isTurnedRound(from: string | null, to: string | null): boolean {
+  return from !== null && to !== null && Date.parse(from) >= Date.parse(to);
 }
 
 /** As the browser's own field writes an instant: by the clock on the wall, without a zone. */

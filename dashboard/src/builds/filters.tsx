@@ -49,7 +49,7 @@ function Search(): ReactElement {
   }
   useEffect(() => {
     if (typed.trim() === asked) return undefined;
-    const timer = setTimeout(() => set({ q: typed.trim() || null }), TYPING_MS);
+    const timer = setTimeout(() => set({ q: typed.trim() || null }, { replace: true }), TYPING_MS);
     return () => clearTimeout(timer);
   }, [typed, asked, set]);
   return (

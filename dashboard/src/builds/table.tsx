@@ -6,6 +6,7 @@ import { count, whole } from "~/lib/numbers";
 import { usePreference } from "~/state/preferences";
 import { useStale } from "~/shell/use_stale";
 import { useShortcuts } from "~/state/keys";
+import { isSameList, useSame } from "~/state/use_same";
 import { keeping, useParameters } from "~/state/url";
 import { Icon } from "~/ui/icon";
 import { Blank, Failure } from "~/ui/states";
@@ -40,10 +41,13 @@ export function BuildTable({ query, none }: { query: Query; none?: string }): Re
   const { rows, listing } = list;
   const [chosen] = usePreference("builds.columns", columnsOr);
   const rem = width / 16;
-  const columns = useMemo(() => (rem < NARROW ? null : fitting(chosen, rem)), [chosen, rem]);
+  const fit = useMemo(() => fitting(chosen, rem), [chosen, rem]);
+  // A width in which the same ones fit draws no row anew.
+  const kept = useSame(fit, isSameList);
+  const columns = rem < NARROW ? null : kept;
   const isBlank = rows !== undefined && !list.isOld && rows.count === 0 && rows.next === null;
 
-  if (list.headError !== null && rows === undefined) return <Failure error={list.headError} again={list.askAgain} />;
+  if (list.headError !== null && (rows === undefined || list.isOld)) return <Failure error={list.headError} again={list.askAgain} />;
   return (
     <div ref={frame} className="builds" data-old={list.isOld || undefined} aria-busy={rows === undefined || list.isOld}>
       {isBlank ? (

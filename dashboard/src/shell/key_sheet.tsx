@@ -16,7 +16,7 @@ export function KeySheet({ onClose }: { onClose: () => void }): ReactElement {
               {shortcuts.filter((one) => one.group === group).map((one) => (
                 <div key={one.keys.join(" ")}>
                   <dt>{one.words}</dt>
-                  <dd>{one.keys.map((key) => <kbd key={key}>{shown(key)}</kbd>)}</dd>
+                  <dd>{one.keys.map((key) => <kbd key={key} title={key === "Ctrl+t" ? "Where the browser lets go of it" : undefined}>{shown(key)}</kbd>)}</dd>
                 </div>
               ))}
             </dl>

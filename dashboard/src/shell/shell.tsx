@@ -84,7 +84,7 @@ function useGlobalKeys(showKeys: () => void): void {
   useShortcuts([
     { keys: ["?"], words: "Show these keys", group: "Everywhere", run: showKeys },
     { keys: ["r", "Ctrl+r"], words: "Refresh the data", group: "Everywhere", run: () => void client.invalidateQueries() },
-    { keys: ["/", "Ctrl+f"], words: "Search", group: "Everywhere", run: focusSearch },
+    { keys: ["/", "Ctrl+f"], words: "Search", group: "Everywhere", run: focusSearch, isThere: () => searchField() !== null },
     { keys: ["t", "Ctrl+t"], words: "Switch between light and dark", group: "Everywhere", run: toggleTheme },
     ...(get("kiosk") === null ? [] : [{ keys: ["Escape"], words: "Leave the wall display", group: "Everywhere", run: () => set({ kiosk: null }) }]),
     ...go,
@@ -93,7 +93,11 @@ function useGlobalKeys(showKeys: () => void): void {
 
 /** The view's own search where it has one, else the first field there is. */
 function focusSearch(): void {
-  const field = document.querySelector<HTMLInputElement>("main input[type=search]") ?? document.querySelector<HTMLInputElement>("input[type=search]");
+  const field = searchField();
   field?.focus();
   field?.select();
+}
+
+function searchField(): HTMLInputElement | null {
+  return document.querySelector<HTMLInputElement>("main input[type=search]") ?? document.querySelector<HTMLInputElement>("input[type=search]");
 }

@@ -1,6 +1,6 @@
-import { cleanup, render } from "@testing-library/react";
+import { cleanup, render, renderHook } from "@testing-library/react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { listenForKeys, useShortcuts } from "./keys";
+import { listenForKeys, useAllShortcuts, useShortcuts } from "./keys";
 import { writeText } from "./preferences";
 
 let stop: () => void = () => undefined;
@@ -88,4 +88,27 @@ test("under an open dialog no key of the page does anything, Escape least of all
   unmount();
   render(<><Listening keys={["Escape", "r"]} run={run} /><dialog>Closed</dialog></>);
   expect([press("Escape", document.body), run.mock.calls.length]).toEqual([false, 1]);
+});
+
+test("a key that would act on nothing is the browser's, and is not offered", () => {
+  const run = vi.fn<() => void>();
+  let isThere = false;
+  renderHook(() => useShortcuts([{ keys: ["Ctrl+f"], words: "Search", group: "Test", run, isThere: () => isThere }]));
+
+  expect([press("f", document.body, { ctrlKey: true }), run.mock.calls.length]).toEqual([true, 0]);
+  expect(renderHook(useAllShortcuts).result.current).toEqual([]);
+
+  isThere = true;
+  expect([press("f", document.body, { ctrlKey: true }), run.mock.calls.length]).toEqual([false, 1]);
+});
+
+test("offered is only what a key does here and now", () => {
+  const run = vi.fn<() => void>();
+  renderHook(() => useShortcuts([{ keys: ["/", "Ctrl+f"], words: "Search", group: "Everywhere", run }, { keys: ["r", "Ctrl+r"], words: "Refresh", group: "Everywhere", run }]));
+  renderHook(() => useShortcuts([{ keys: ["/", "Ctrl+f"], words: "Search the log", group: "Log", run }]));
+  const offered = (): string[] => renderHook(useAllShortcuts).result.current.map(({ words, keys }) => `${words}: ${keys.join(" ")}`);
+
+  expect(offered()).toEqual(["Refresh: r Ctrl+r", "Search the log: / Ctrl+f"]);
+  writeText("leaveBrowserKeys", "true");
+  expect(offered()).toEqual(["Refresh: r", "Search the log: /"]);
 });

@@ -8,6 +8,8 @@ export interface Shortcut {
   words: string;
   group: string;
   run: () => void;
+  /** Whether there is anything now that it would act on; else the key is the browser's. */
+  isThere?: () => boolean;
 }
 
 interface Layer {
@@ -41,8 +43,13 @@ function described(shortcuts: readonly Shortcut[]): string {
   return shortcuts.map((one) => `${one.group} ${one.keys.join(" ")} ${one.words}`).join("|");
 }
 
+/** What each key does here and now, as somebody who presses it would find. */
 export function useAllShortcuts(): readonly Shortcut[] {
-  return useSyncExternalStore(watch, () => listed);
+  return useSyncExternalStore(watch, () => listed).flatMap((one) => {
+    // By its words: what is listed may be of an earlier rendering.
+    const keys = one.keys.filter((key) => !isLeft(key) && isSame(shortcutOf(key), one));
+    return keys.length === 0 ? [] : [{ ...one, keys }];
+  });
 }
 
 /** Whether keys that browsers use themselves (Ctrl+R, Ctrl+F, Alt with a number) are left to them. */
@@ -59,14 +66,26 @@ function handle(event: KeyboardEvent): void {
   const name = nameOf(event);
   if (name === null || event.defaultPrevented || isCovered()) return;
   if (isTyping(event.target) && !name.startsWith("Ctrl+") && name !== "Escape") return;
-  if (/^(?:Ctrl|Alt)\+/.test(name) && leavesBrowserKeys()) return;
+  if (isLeft(name)) return;
   // What has the focus is pressed by it, as everywhere.
   if (name === "Enter" && event.target instanceof Element && event.target.closest("a, button, summary") !== null) return;
-  // The layer that came last lies on top.
-  const shortcut = [...layers].toReversed().flatMap((layer) => layer.shortcuts).find((one) => one.keys.includes(name));
+  const shortcut = shortcutOf(name);
   if (shortcut === undefined) return;
   event.preventDefault();
   shortcut.run();
+}
+
+function isLeft(key: string): boolean {
+  return /^(?:Ctrl|Alt)\+/.test(key) && leavesBrowserKeys();
+}
+
+/** Of those that would act, the one whose layer came last: it lies on top. */
+function shortcutOf(key: string): Shortcut | undefined {
+  return [...layers].toReversed().flatMap((layer) => layer.shortcuts).find((one) => one.keys.includes(key) && (one.isThere?.() ?? true));
+}
+
+function isSame(one: Shortcut | undefined, other: Shortcut): boolean {
+  return one?.group === other.group && one.words === other.words;
 }
 
 /** Null where more than one of them is held: such keys are the browser's or the keyboard's, and no view's. */

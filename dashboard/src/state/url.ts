@@ -9,8 +9,8 @@ export const KEPT = ["provider", "instance", "project", "repository", "branch", 
 
 export interface Parameters {
   get: (name: string) => string | null;
-  /** Change some, null takes one away. In place: the step back leads to the view before, not to every key pressed. */
-  set: (changes: Changes) => void;
+  /** Change some, null takes one away. A step back undoes a choice; what is typed is put in place, or it would undo every letter. */
+  set: (changes: Changes, how?: { replace: boolean }) => void;
   search: URLSearchParams;
 }
 
@@ -20,7 +20,10 @@ export function useParameters(): Parameters {
   const search = useMemo(() => new URLSearchParams(text), [text]);
   const get = useCallback((name: string) => search.get(name), [search]);
   const set = useCallback(
-    (changes: Changes) => navigate(withChanges(path, window.location.search, changes), { replace: true }),
+    (changes: Changes, how?: { replace: boolean }) => {
+      const to = withChanges(path, window.location.search, changes);
+      if (to !== withChanges(path, window.location.search, {})) navigate(to, how);
+    },
     [navigate, path],
   );
   return { get, set, search };

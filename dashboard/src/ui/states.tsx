@@ -36,13 +36,14 @@ export function Loading({ rows = 4, words = "Loading" }: { rows?: number; words?
 
 export function Failure({ error, again }: { error: unknown; again?: () => void }): ReactElement {
   const refused = error instanceof Refused ? error : undefined;
+  const wrongs = refused?.problem.errors ?? [];
   return (
     <div className="notice tone-bad" role="alert">
       <Icon name="alert" />
       <div>
-        <strong>{refused?.problem.title ?? "Something went wrong in this page"}</strong>
-        <p className="foreign">{error instanceof Error ? error.message : String(error)}</p>
-        {refused?.problem.errors?.map((wrong) => (
+        <strong>{refused === undefined ? "Something went wrong in this page" : titleOf(refused)}</strong>
+        {wrongs.length === 0 && <p className="foreign">{error instanceof Error ? error.message : String(error)}</p>}
+        {wrongs.map((wrong) => (
           <p key={`${wrong.field} ${wrong.message}`} className="foreign">
             <code>{wrong.field}</code> {wrong.message}
           </p>
@@ -56,6 +57,11 @@ export function Failure({ error, again }: { error: unknown; again?: () => void }
       )}
     </div>
   );
+}
+
+/** What a server calls unprocessable is, to who reads this, a filter or an address that is not right. */
+function titleOf({ status, problem }: Refused): string | undefined {
+  return status === 422 ? "This cannot be asked for" : problem.title;
 }
 
 /** How what is shown stands to what is asked: as the query of it says. */

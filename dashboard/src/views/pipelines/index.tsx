@@ -70,7 +70,7 @@ function Controls({ rows, kind }: { rows: readonly Row[] | null; kind: Kind }): 
       <label className="pipelines-search">
         <Icon name="search" />
         <span className="visually-hidden">Filter by name</span>
-        <input className="input" type="search" placeholder="Filter by name or repository" value={get("name") ?? ""} onChange={(event) => set({ name: event.target.value || null })} />
+        <input className="input" type="search" placeholder="Filter by name or repository" value={get("name") ?? ""} onChange={(event) => set({ name: event.target.value || null }, { replace: true })} />
       </label>
       <div className="segments" role="group" aria-label="Which pipelines">
         {KINDS.map((one) => (

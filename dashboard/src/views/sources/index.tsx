@@ -81,7 +81,7 @@ function Controls({ sources }: { sources: readonly Source[] }): ReactElement {
     <div className="row wrap">
       <label className="sources-search">
         <span className="visually-hidden">Filter by name</span>
-        <input className="input" type="search" placeholder="Filter by name" value={typed} onChange={(event) => { type(event.target.value); set({ name: event.target.value || null }); }} />
+        <input className="input" type="search" placeholder="Filter by name" value={typed} onChange={(event) => { type(event.target.value); set({ name: event.target.value || null }, { replace: true }); }} />
       </label>
       <div className="segments" role="group" aria-label="Which sources">
         <button type="button" aria-pressed={isAll} onClick={() => set({ show: null })}>All {sources.length}</button>

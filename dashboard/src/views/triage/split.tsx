@@ -45,7 +45,7 @@ export function useSteps(name: Named, keys: readonly string[], chosen: string | 
   const step: Step = (by) => {
     const next = stepped(keys, chosen ?? keys[0] ?? null, lastPlace.current, by);
     if (next === null) return;
-    set({ [name]: next });
+    set({ [name]: next }, { replace: true });
     focusCurrent();
   };
   useShortcuts([

@@ -38,7 +38,7 @@ export function Toolbar({ grouping, open, jobs, hasBranches, query, children }: 
         <label className="triage-search">
           <Icon name="search" />
           <span className="visually-hidden">Search</span>
-          <input className="input" type="search" placeholder={grouping === "jobs" ? "Search jobs" : "Search pipeline, repository, branch"} value={get("q") ?? ""} onChange={(event) => set({ q: event.target.value || null })} />
+          <input className="input" type="search" placeholder={grouping === "jobs" ? "Search jobs" : "Search pipeline, repository, branch"} value={get("q") ?? ""} onChange={(event) => set({ q: event.target.value || null }, { replace: true })} />
         </label>
       )}
       {grouping === "incidents" && hasBranches && (

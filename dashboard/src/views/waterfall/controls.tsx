@@ -20,7 +20,7 @@ export function Controls({ groups, open, onEdit }: Props): ReactElement {
   return (
     <header className="waterfall-controls">
       <span className="row tight quiet waterfall-of"><Icon name="branch" /> <span className="clip foreign">{get("branch") ?? "default branches"}</span></span>
-      <input type="search" className="input" placeholder="Filter columns by name" aria-label="Filter columns by name" title="Words of a name; * is anything between, | stands between alternatives" value={get("columns") ?? ""} onChange={(event) => set({ columns: event.target.value || null })} />
+      <input type="search" className="input" placeholder="Filter columns by name" aria-label="Filter columns by name" title="Words of a name; * is anything between, | stands between alternatives" value={get("columns") ?? ""} onChange={(event) => set({ columns: event.target.value || null }, { replace: true })} />
       <Toggle name="hideGreen" words="Hide green" />
       <Toggle name="hideUnused" words="Hide never run" />
       <div className="row push">

@@ -11,7 +11,7 @@ import { cellOf, type Shown } from "./groups";
 import { keyOf, letters, type Column, type Row } from "./model";
 import { CELL_REM, ROW_REM, useSight } from "./sight";
 import { isFirst } from "./spans";
-import { isSameList, useSame } from "./use_same";
+import { isSameList, useSame } from "~/state/use_same";
 import { walked, type Place } from "./walk";
 
 interface Props {

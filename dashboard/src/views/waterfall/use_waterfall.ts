@@ -10,7 +10,7 @@ import { columnsOf, partOf, type Column, type Part, type Row } from "./model";
 import { told, withRows } from "./patch";
 import { rowsOfScreen } from "./sight";
 import type { Waterfall } from "./types";
-import { isSameList, useSame } from "./use_same";
+import { isSameList, useSame } from "~/state/use_same";
 
 const STEP = 50;
 

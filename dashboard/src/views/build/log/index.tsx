@@ -79,11 +79,11 @@ function Lines({ state, again, isBroken, download }: LinesProps): ReactElement {
   const change = (next: string): void => {
     setWords(next);
     setCurrent(-1);
-    if (next === "") set({ find: null });
+    if (next === "") set({ find: null }, { replace: true });
   };
   const step = (by: 1 | -1): void => {
     stepIn(found.lines, by);
-    if (words !== get("find")) set({ find: words });
+    if (words !== get("find")) set({ find: words }, { replace: true });
   };
   const follow = (): void => {
     const isWanted = !isFollowing && !state.isComplete;

@@ -100,7 +100,8 @@ export function shown(groups: readonly Group[], rows: readonly Row[], wanted: Wa
 function isWanted(column: Column, rows: readonly Row[], { hidesGreen, hidesUnused }: Wanted): boolean {
   if (!hidesGreen && !hidesUnused) return true;
   const found = rows.flatMap(({ cells }) => cells.get(column.key) ?? []);
-  if (found.length === 0) return !hidesUnused || column.last !== null;
+  // Idle: what came before stands in its head.
+  if (found.length === 0) return !(hidesUnused && column.last === null) && !(hidesGreen && column.last?.status === "succeeded");
   return !hidesGreen || found.some((cell) => cell.status !== "succeeded" || cell.isFlaky);
 }
 

@@ -127,7 +127,7 @@ describe("groups", () => {
 
   it("lose what is idle and was green when it ran last, where green is hidden", async () => {
     const grid = await gridOf([answer()]);
-    const last = { build_id: 1, queued_at: "2026-11-20T12:00:00Z" };
+    const last = { build_id: 1, queued_at: "2026-11-20T12:00:00Z", commit_sha: null, web_url: null };
     const idle = grid.columns.map((column) => (column.name === "deploy" ? { ...column, last: { ...last, status: "succeeded" as const } } : column.name === "ship" ? { ...column, last: { ...last, status: "failed" as const } } : column));
     expect(shown(groupsOf(idle, []), grid.rows, { ...ALL, hidesGreen: true }).map((column) => column.name)).toEqual(["ci", "test", "ship"]);
   });

@@ -34,7 +34,8 @@ export default defineConfig(({ command }) => ({
     // With the host that the browser asked for: the API lets only pages of its own origin act.
     proxy: Object.fromEntries(["/api", "/badge", "/readyz", "/ws"].map((path) => [path, { target: API, changeOrigin: false, ws: path === "/ws" }])),
   },
-  test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"] },
+  // A document only for those that say so: making one takes longer than most of them.
+  test: { environment: "node", include: ["src/**/*.test.{ts,tsx}"] },
 }));
 
 /** Tells the server what each view needs beside the page, so that a browser hears of it before it has read any script. */

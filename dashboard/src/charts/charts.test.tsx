@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import { act, fireEvent, render, screen } from "@testing-library/react";
 import { beforeAll, afterEach, describe, expect, it, vi } from "vitest";
 import { cleanup } from "@testing-library/react";

@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Connection, type Socket } from "./connection";
 import { currentLink, onBatch, type Batch } from "./store";

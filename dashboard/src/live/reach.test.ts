@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import { afterEach, expect, test } from "vitest";
 import { act, renderHook } from "@testing-library/react";
 import { KEPT_AT, caughtUp, heard, onReturn, serverClock, unheard, useReach } from "./reach";

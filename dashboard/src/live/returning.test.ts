@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { renderHook } from "@testing-library/react";
 import { caughtUp, heard, unheard, useReach } from "./reach";

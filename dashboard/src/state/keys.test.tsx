@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import { cleanup, render, renderHook } from "@testing-library/react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { listenForKeys, useAllShortcuts, useShortcuts } from "./keys";

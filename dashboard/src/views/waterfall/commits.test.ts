@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Refused } from "~/api/request";
 import { AGAIN_MS } from "~/live/again";

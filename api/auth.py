@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from flask import Flask, current_app, g, request
@@ -16,7 +17,7 @@ from api.services import services, write
 from shared.clock import utc_now
 from shared.config.settings import ServerSettings
 from shared.errors import CannotStart
-from shared.keys import LiveKey, authenticate, has_usable_key
+from shared.keys import LiveKey, Scope, authenticate, has_usable_key
 
 COOKIE = "observatory_session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -79,9 +80,16 @@ def anyone(server: ServerSettings) -> Principal:
     )
 
 
+def caller(server: ServerSettings) -> Principal:
+    """Who asks, with what everybody may besides: whoever shows a key may never do less than without it."""
+    found, free = identify(), anyone(server)
+    return free if found is None else replace(found, scopes=found.scopes | free.scopes)
+
+
 def is_anyone() -> bool:
     """Whether this caller reads only because the server lets the whole world read."""
-    return principal().key is None and is_published(services().config.server)
+    key = principal().key
+    return is_published(services().config.server) and (key is None or Scope.READ not in key.scopes)
 
 
 def must_not_be_anyone() -> None:
@@ -107,7 +115,7 @@ def _pass_gate() -> None:
     if permission is Permission.PUBLIC:
         return  # and no look at the database: /livez answers without one
     # Looked up before the permission, so that a wrong key is told so even where none is needed.
-    g.principal = identify() or anyone(server)
+    g.principal = caller(server)
     if permission is None or not g.principal.may(permission):
         raise _refusal(g.principal, permission)
 
@@ -148,7 +156,7 @@ def _presented(header: str) -> str | None:
 def _refusal(caller: Principal, permission: Permission | None) -> Problem:
     if caller.key is None:
         return _unauthorized(f"This needs a key with the scope {permission}: send Authorization: Bearer bo_live_…")
-    scopes = ", ".join(sorted(caller.scopes)) or "nothing"
+    scopes = ", ".join(sorted(caller.key.scopes)) or "nothing"
     return Problem(403, f"The key {caller.name} may {scopes}; this needs {permission}.")
 
 

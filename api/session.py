@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Response, request
 
-from api.auth import COOKIE, anyone, authenticate_key, identify, needs
+from api.auth import COOKIE, authenticate_key, caller, identify, needs
 from api.origins import is_published
 from api.parameters import ApiBlueprint
 from api.principal import Permission
@@ -29,12 +29,12 @@ def show_caller(_: dict[str, Any]) -> Response:
     A session that has ended is none: this answers 200 where another route would say 401.
     """
     server = services().config.server
-    caller = identify() or anyone(server)
+    who = caller(server)
     payload = {
-        "is_signed_in": caller.key is not None,
-        "name": caller.key.name if caller.key is not None else None,
-        "scopes": sorted(caller.scopes),
-        "expires_at": caller.key.expires_at if caller.key is not None else None,
+        "is_signed_in": who.key is not None,
+        "name": who.key.name if who.key is not None else None,
+        "scopes": sorted(who.scopes),
+        "expires_at": who.key.expires_at if who.key is not None else None,
         "is_reading_free": not is_published(server),
     }
     return Response(encode(payload), headers={"Cache-Control": "no-store"}, content_type="application/json")
@@ -69,8 +69,8 @@ def open_session(_: dict[str, Any], body: dict[str, Any]) -> Response:
 @blueprint.response(204)
 def end_session(_: dict[str, Any]) -> Response:
     """End the session, here and not only in this browser."""
-    caller = identify()
-    key = caller.key if caller is not None else None
+    who = identify()
+    key = who.key if who is not None else None
     if key is not None and key.is_session:
         with write() as session:
             revoke_key(session, key.id, utc_now())

@@ -76,6 +76,17 @@ def test_a_key_may_what_its_scopes_say(world: World) -> None:
     assert client.post(TRIGGER, headers=bearer(collector)).status_code == 202
 
 
+def test_with_a_key_nobody_may_less_than_without(world: World) -> None:
+    collector = bearer(world.key(Scope.COLLECT, name="collector"))
+    local, open_to_all = serve(world.engine), serve(world.engine, host="0.0.0.0", public_read=True)
+
+    assert {local.get(path, headers=collector).status_code for path in READS} <= {200, 404}
+    assert {open_to_all.get(path, headers=collector).status_code for path in READS} <= {200, 404}
+    assert local.post(TRIGGER, headers=collector).status_code == 202
+    # It reads as everybody does: what public_read does not open stays closed.
+    assert open_to_all.get("/api/receivers", headers=collector).status_code == 403
+
+
 def test_a_key_may_come_as_the_password_of_those_who_can_send_nothing_else(world: World) -> None:
     key = world.key(Scope.READ)
     client = serve(world.engine, host="0.0.0.0")

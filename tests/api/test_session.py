@@ -138,5 +138,5 @@ def test_a_key_in_the_header_is_who_asks_whatever_cookie_comes_along(world: Worl
 
     said = caller(client, Authorization=f"Bearer {world.key(Scope.COLLECT, name='robot')}")
 
-    assert (said["name"], said["scopes"], said["expires_at"]) == ("robot", ["collect"], None)
+    assert (said["name"], said["scopes"], said["expires_at"]) == ("robot", ["collect", "logs", "read"], None)
     assert client.get("/api/session", headers={"Authorization": "Bearer bo_live_nonsense"}).status_code == 401

@@ -3,20 +3,27 @@ import { useState, type FormEvent, type ReactElement } from "react";
 import { Icon } from "~/ui/icon";
 import { Sheet } from "~/ui/sheet";
 import { Failure } from "~/ui/states";
-import { signIn } from "./session";
+import { Copyable } from "~/ui/copy";
+import { lacksKey } from "./refusals";
+import { signIn, takeBack, useSession } from "./session";
 import "./session.css";
 
 interface Props {
   what: string;
+  /** What the key has to allow. */
+  scope: string;
   refusal: string;
   run: () => Promise<void>;
   onClose: () => void;
 }
 
-export function KeySheet({ what, refusal, run, onClose }: Props): ReactElement {
+export function KeySheet({ what, scope, refusal, run, onClose }: Props): ReactElement {
   const [key, setKey] = useState("");
   const [error, setError] = useState<unknown>(null);
   const [isBusy, setBusy] = useState(false);
+  const isSomebody = useSession() !== null;
+  // As it was when the key was asked for.
+  const [wasSomebody] = useState(isSomebody);
   const go = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
     setBusy(true);
@@ -28,6 +35,7 @@ export function KeySheet({ what, refusal, run, onClose }: Props): ReactElement {
     } catch (problem) {
       setError(problem);
       setBusy(false);
+      if (lacksKey(problem) && !wasSomebody) await takeBack();
     }
   };
   return (
@@ -36,13 +44,12 @@ export function KeySheet({ what, refusal, run, onClose }: Props): ReactElement {
         <p className="quiet foreign">{refusal}</p>
         <label className="field">
           Key
-          {/* The one thing to do here; the dialog moves the focus inside anyway. */}
-          {/* oxlint-disable-next-line jsx-a11y/no-autofocus */}
-          <input className="input mono" type="password" name="key" autoComplete="current-password" placeholder="bo_live_…" required autoFocus value={key} onChange={(event) => setKey(event.target.value)} />
+          <input className="input mono" type="password" name="key" autoComplete="current-password" placeholder="bo_live_…" required value={key} onChange={(event) => setKey(event.target.value)} />
         </label>
         <p className="quiet">
-          It is sent once and kept nowhere in this page: the server gives a session of 12 hours for it. Make one on the server with <code>observatory key create</code>.
+          It is sent once and kept nowhere in this page: the server gives a session of 12 hours for it.
         </p>
+        <Copyable label="Where the server runs, this makes one" text={`observatory key create NAME ${[...new Set(["read", scope])].map((one) => `--scope ${one}`).join(" ")}`} />
         {error !== null && <Failure error={error} />}
         <div className="row">
           <button type="submit" className="button primary" disabled={isBusy || key.trim() === ""}>

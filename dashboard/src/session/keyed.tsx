@@ -1,7 +1,8 @@
 /** Something that needs a key: done at once where a session allows it, else after a key was asked for. */
 import { useCallback, useState, type ReactElement } from "react";
-import { Refused } from "~/api/request";
+import type { Refused } from "~/api/request";
 import { KeySheet } from "./key_sheet";
+import { lacksKey } from "./refusals";
 import { look } from "./session";
 
 interface Wish {
@@ -17,7 +18,8 @@ export interface Keyed {
   sheet: ReactElement | null;
 }
 
-export function useKeyed(what: string): Keyed {
+/** `scope`: what a key has to allow for it. */
+export function useKeyed(what: string, scope: string): Keyed {
   const [wish, setWish] = useState<Wish | null>(null);
   const attempt = useCallback(async (run: () => Promise<void>): Promise<void> => {
     try {
@@ -29,14 +31,10 @@ export function useKeyed(what: string): Keyed {
     }
   }, []);
   const close = useCallback(() => setWish(null), []);
-  return { attempt, sheet: wish && <KeySheet what={what} refusal={wish.refusal} run={wish.run} onClose={close} /> };
+  return { attempt, sheet: wish && <KeySheet what={what} scope={scope} refusal={wish.refusal} run={wish.run} onClose={close} /> };
 }
 
 /** Without what a program has to send: here somebody looks at a field to type in. */
 function said({ message }: Refused): string {
   return message.replace(/: send Authorization: .*$/, ".");
-}
-
-export function lacksKey(error: unknown): error is Refused {
-  return error instanceof Refused && (error.status === 401 || error.status === 403);
 }

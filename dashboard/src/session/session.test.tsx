@@ -10,8 +10,8 @@ const SESSION = { name: "ada", scopes: ["collect", "read"], expires_at: "2999-01
 const NOBODY: Caller = { is_signed_in: false, name: null, scopes: ["read"], expires_at: null, is_reading_free: true };
 
 /** A server that wants a session for deeds, and gives one for the right key. */
-function serve(): { deeds: number } {
-  const server = { deeds: 0, isOpen: false };
+function serve(): { deeds: number; isOpen: boolean; needs: string } {
+  const server = { deeds: 0, isOpen: false, needs: "", key: "" };
   vi.stubGlobal("fetch", (path: string, init: RequestInit) => {
     const answer = (status: number, body: object): Response => Response.json(body, { status });
     if (path === "/api/session" && init.method === undefined) return Promise.resolve(answer(200, server.isOpen ? { ...NOBODY, ...SESSION, is_signed_in: true } : NOBODY));
@@ -20,10 +20,12 @@ function serve(): { deeds: number } {
       return Promise.resolve(new Response(null, { status: 204 }));
     }
     if (path === "/api/session") {
-      server.isOpen = String(init.body).includes("bo_live_right");
+      server.key = String(init.body);
+      server.isOpen = server.key.includes("bo_live_right");
       return Promise.resolve(server.isOpen ? answer(201, SESSION) : answer(401, { title: "Unauthorized", detail: "The key is not valid." }));
     }
     if (!server.isOpen) return Promise.resolve(answer(401, { title: "Unauthorized", detail: "This needs a key with the scope collect: send Authorization: Bearer bo_live_…" }));
+    if (!server.key.includes(server.needs)) return Promise.resolve(answer(403, { title: "Forbidden", detail: "The key ada may read; this needs collect." }));
     server.deeds += 1;
     return Promise.resolve(answer(202, {}));
   });
@@ -31,7 +33,7 @@ function serve(): { deeds: number } {
 }
 
 function Deed() {
-  const { attempt, sheet } = useKeyed("to poll now");
+  const { attempt, sheet } = useKeyed("to poll now", "collect");
   return (
     <>
       <SessionMenu />
@@ -101,6 +103,25 @@ test("a wrong key is said to be wrong, and nothing is done", async () => {
   await present("bo_live_wrong");
   expect((await screen.findByRole("alert")).textContent).toContain("The key is not valid.");
   expect(server.deeds).toBe(0);
+});
+
+test("a key that may not do it leaves nobody signed in, and its scope is said", async () => {
+  const server = serve();
+  server.needs = "bo_live_right_and_more";
+  render(<Deed />);
+  await present("bo_live_right");
+  expect((await screen.findByRole("alert")).textContent).toContain("The key ada may read; this needs collect.");
+  await waitFor(() => expect(server.isOpen).toBe(false));
+  expect(screen.queryByText("ada", { selector: ".session-name" })).toBeNull();
+  expect(screen.getByLabelText<HTMLInputElement>("Where the server runs, this makes one").value).toBe("observatory key create NAME --scope read --scope collect");
+});
+
+test("the field for the key has the focus", async () => {
+  serve();
+  render(<Deed />);
+  fireEvent.click(screen.getByRole("button", { name: "Do it" }));
+  const field = await screen.findByLabelText("Key");
+  expect(document.activeElement).toBe(field);
 });
 
 test("the key is kept nowhere, only whose it is and until when", async () => {

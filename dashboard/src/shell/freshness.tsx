@@ -100,7 +100,7 @@ function Locked(): ReactElement {
         <span><strong>A key is needed to read here.</strong> What is shown may be from before.</span>
         <button type="button" className="button push" onClick={() => ask(true)}>Sign in</button>
       </p>
-      {isAsking && <KeySheet what="reading builds" refusal="The server shows builds only to those who have a key with the scope read." run={run} onClose={() => ask(false)} />}
+      {isAsking && <KeySheet what="reading builds" scope="read" refusal="The server shows builds only to those who have a key with the scope read." run={run} onClose={() => ask(false)} />}
     </>
   );
 }

@@ -8,6 +8,8 @@ export function Sheet({ title, onClose, children }: { title: string; onClose: ()
   useLayoutEffect(() => {
     const shown = dialog.current;
     shown?.showModal();
+    // The browser would take the first that can have the focus, which is the way out.
+    shown?.querySelector<HTMLElement>(".body :is(input, textarea, select)")?.focus();
     // Only a dialog that is closed gives the focus back; one that is taken away does not.
     return () => shown?.close();
   }, []);

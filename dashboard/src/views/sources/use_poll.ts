@@ -16,7 +16,7 @@ export interface Poll {
 
 export function usePoll(): Poll {
   const client = useQueryClient();
-  const { attempt, sheet } = useKeyed("to poll now");
+  const { attempt, sheet } = useKeyed("to poll now", "collect");
   const [busy, setBusy] = useState<number | "all" | null>(null);
   const [said, say] = useState<Poll["said"]>(null);
   const ask = useCallback(

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import orjson
 from flask import Flask, Response, abort, render_template, request
+from werkzeug.exceptions import NotFound
 
 from api.auth import needs
 from api.principal import Permission
+from api.problems import problem_response
 
 BUNDLE = Path(__file__).parent / "static" / "app"
 """Where the build puts it (`hatch_build.py`)."""
@@ -98,11 +100,23 @@ def register(app: Flask, bundle: Path) -> None:
     def dashboard_file(name: str) -> Response:
         return _found(files, name).answer()
 
+    def lost(error: NotFound) -> Response:
+        """A person who follows a wrong address sees the page, which says so; a program reads a problem."""
+        if page is None or request.endpoint is not None or not _is_opened_by_a_person():
+            return problem_response(error)
+        return Response(page.body, 404, {"Cache-Control": "no-store"}, content_type=page.content_type)
+
+    app.register_error_handler(NotFound, lost)
     for address in VIEWS:
         app.add_url_rule(address, "dashboard", dashboard)
     for name in AT_THE_TOP:
         app.add_url_rule(f"/{name}", "dashboard_file", dashboard_file, defaults={"name": name})
     app.add_url_rule("/app/<path:name>", "dashboard_file", dashboard_file)
+
+
+def _is_opened_by_a_person() -> bool:
+    """Whether a browser asks for a page: programs take anything, or name what they read."""
+    return request.accept_mimetypes.best == "text/html" and not request.path.startswith("/api/")
 
 
 def _links(file: File | None) -> dict[str, str]:

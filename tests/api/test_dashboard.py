@@ -86,6 +86,18 @@ def test_an_address_of_no_view_is_not_found(client: FlaskClient, address: str) -
     assert (answer.status_code, answer.content_type) == (404, "application/problem+json")
 
 
+@pytest.mark.parametrize("address", ["/nope", "/builds/abc"])
+def test_a_person_who_follows_a_wrong_address_sees_the_page(client: FlaskClient, address: str) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+    lost = client.get(address, headers=browser)
+    assert (lost.status_code, lost.mimetype) == (404, "text/html")
+    assert lost.data == client.get("/").data
+    assert "no-store" in lost.headers["Cache-Control"]
+    assert client.get("/api/nope", headers=browser).mimetype == "application/problem+json"
+    assert client.get("/app/nope.js", headers=browser).mimetype == "application/problem+json"
+
+
 def test_the_page_is_asked_for_each_time_and_sent_when_it_changed(client: FlaskClient) -> None:
     first = client.get("/")
     again = client.get("/waterfall", headers={"If-None-Match": first.headers["ETag"]})

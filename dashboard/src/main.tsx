@@ -14,7 +14,6 @@ import { onBatch } from "./live/store";
 import { register } from "./offline/register";
 import { Shell } from "./shell/shell";
 import { listenForKeys } from "./state/keys";
-import { followTheme } from "./state/theme";
 import { reportErrors } from "./shell/report";
 import { prepare } from "./views";
 
@@ -24,7 +23,6 @@ onBatch(applier(client));
 refreshOnReturn(() => client.invalidateQueries());
 connect();
 listenForKeys();
-followTheme();
 register();
 
 const root = document.getElementById("root");

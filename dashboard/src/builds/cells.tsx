@@ -80,7 +80,7 @@ export function Duration({ build, usual }: Pick<CellProps, "build" | "usual">): 
   const isRunning = build.status === "running" && build.finished_at === null && build.stale_since === null;
   const now = useNow();
   const seconds = isRunning && build.started_at !== null ? Math.max(0, (now - Date.parse(build.started_at)) / 1000) : build.duration_seconds;
-  const comparison = compared(seconds, usual, build.status);
+  const comparison = compared(seconds, usual, isRunning);
   const words = comparison === null ? undefined : `${duration(seconds)}, ${comparison.explained} (${duration(usual?.p50_seconds)})`;
   return (
     <span className="builds-took" title={words}>

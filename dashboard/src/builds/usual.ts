@@ -1,7 +1,7 @@
 /** How a build's duration compares with what its pipeline usually takes. */
 import { useEffect, useMemo, useState } from "react";
 import { useGet } from "~/api/use";
-import type { Build, Duration, Durations, Status } from "~/api/types";
+import type { Build, Duration, Durations } from "~/api/types";
 import { keptBuilds, rowAt, type Rows } from "./rows";
 
 export interface Comparison {
@@ -19,20 +19,16 @@ const FEWEST = 5;
 /** What flies past is not asked of. Shorter than the time between two batches of events, each of which may bring rows. */
 export const PAUSE_MS = 120;
 const NO_IDS: readonly number[] = [];
-const COMPARED: ReadonlySet<Status> = new Set<Status>(["running", "succeeded", "failed", "timed_out"]);
 const LONG = 1.5;
 const SHORT = 0.5;
 
-/** Only what runs or came to a verdict: what was cancelled or skipped took as long as somebody let it. */
-export function compared(seconds: number | null, usual: Duration | undefined, status: Status | null): Comparison | null {
+export function compared(seconds: number | null, usual: Duration | undefined, isRunning: boolean): Comparison | null {
   const middle = usual?.p50_seconds;
-  const isRunning = status === "running";
-  if (status === null || !COMPARED.has(status)) return null;
   if (seconds === null || usual === undefined || !middle || usual.builds < FEWEST) return null;
   const times = seconds / middle;
   const isBeyond = usual.p95_seconds !== null && seconds > usual.p95_seconds && times >= LONG;
   const tone = isBeyond ? "late" : isRunning ? "busy" : "none";
-  return { share: Math.min(times / 2, 1), tone, word: isBeyond || times >= LONG || (times <= SHORT && status === "succeeded") ? `${shown(times)}×` : null, explained: explained(times, isRunning) };
+  return { share: Math.min(times / 2, 1), tone, word: isBeyond || times >= LONG || (times <= SHORT && !isRunning) ? `${shown(times)}×` : null, explained: explained(times, isRunning) };
 }
 
 function explained(times: number, isRunning: boolean): string {

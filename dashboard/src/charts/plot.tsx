@@ -34,8 +34,6 @@ interface Props {
 const LEFT = 4;
 const BOTTOM = 1.35;
 const ABOVE = 0.55;
-/** How wide a letter of a time is, in rem: no less than in wide fonts. */
-const LETTER = 0.46;
 
 export function Plot({ label, starts, top, ticks, named, said, renderReadout, onPick, onStep, renderMarks }: Props): ReactElement {
   const ref = useRef<HTMLDivElement>(null);
@@ -88,7 +86,7 @@ export function Plot({ label, starts, top, ticks, named, said, renderReadout, on
             {here !== null && <rect className="plot-band" x={area.x(here)} y={above} width={band} height={height} />}
             {renderMarks(area, here)}
             {timeMarks(starts, width).map((mark) => (
-              <text key={mark.at} className="plot-time" x={inside(area.x(mark.at) + band / 2, mark.label, full, rem)} y={high - 4} textAnchor="middle">{mark.label}</text>
+              <text key={mark.at} className="plot-time" x={inside(area.x(mark.at) + band / 2, left, full, rem)} y={high - 4} textAnchor="middle">{mark.label}</text>
             ))}
           </svg>
           <div className="plot-hand" style={{ insetInlineStart: left, inlineSize: width, insetBlockStart: above, blockSize: height, cursor: onPick ? "pointer" : undefined }} role="slider" tabIndex={0} aria-label={`${label}: read out`} aria-valuemin={0} aria-valuemax={last} aria-valuenow={here ?? last} aria-valuetext={said(here ?? last)} onPointerMove={(event) => setActive(point(event))} onPointerLeave={() => setActive(null)} onBlur={() => setActive(null)} onKeyDown={press} onClick={pick} />
@@ -99,10 +97,9 @@ export function Plot({ label, starts, top, ticks, named, said, renderReadout, on
   );
 }
 
-/** Half a label's width from either edge: "12:00 PM" needs more than "12:00". */
-function inside(x: number, label: string, full: number, rem: number): number {
-  const half = (label.length * LETTER * rem) / 2;
-  return Math.min(Math.max(x, half), full - half);
+/** Half a label's width from either edge. */
+function inside(x: number, left: number, full: number, rem: number): number {
+  return Math.min(Math.max(x, left + 0.7 * rem), full - 1.2 * rem);
 }
 
 /** Beside the hand, on the side where there is room. */

@@ -72,7 +72,7 @@ function Facts({ build }: { build: OneBuild }): ReactElement {
       {author !== null && <li><Icon name="person" words="Author" /><ViewLink to="/" also={{ author }} className="foreign">{author}</ViewLink></li>}
       {event !== null && <li><Icon name="pulse" words="Caused by" /><span className="foreign">{event.replaceAll("_", " ")}</span></li>}
       <li><Icon name="clock" words="Queued" /><Instant at={build.queued_at} /></li>
-      <li className="quiet"><span><span className="foreign">{build.instance}</span> says <span className="foreign">{build.raw_status}</span></span></li>
+      <li className="quiet"><span><span className="foreign">{build.instance}</span>: <span className="foreign">{build.raw_status}</span></span></li>
     </ul>
   );
 }

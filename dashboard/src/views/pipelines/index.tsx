@@ -30,7 +30,7 @@ export default function View(): ReactElement {
     <div className="pipelines">
       <h1 className="visually-hidden">Pipelines</h1>
       {known.notes.map((note) => <p key={note} className="notice tone-late" role="status"><Icon name="info" /><span className="foreign">{note}</span></p>)}
-      <Panel title="Pipelines" aside={rows === undefined ? undefined : `${shown.length < rows.length ? `${whole(shown.length)} of ` : ""}${count(rows.length, "pipeline")}${known.isCut ? " and more" : ""} · figures of the ${known.window}`} actions={<><About formulas={known.formulas} /><Files window={known.window} /></>} isFlush>
+      <Panel title="Pipelines" aside={rows === undefined ? undefined : `${count(rows.length, "pipeline")}${known.isCut ? " and more" : ""} · figures of the ${known.window}`} actions={<><About formulas={known.formulas} /><Files window={known.window} /></>} isFlush>
         <Controls rows={rows === undefined ? null : named} kind={kind} />
         <p className="pipelines-counted quiet">Broken: the newest verdict on the default branch is a failure. <ViewLink to="/triage">Triage</ViewLink> has open incidents instead: one that flaps stays open after a pass.</p>
         {rows === undefined && known.error !== null && <Failure error={known.error} again={known.again} />}

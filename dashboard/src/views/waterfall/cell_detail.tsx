@@ -50,7 +50,7 @@ function About({ cell }: { cell: Cell }): ReactElement {
     <>
       <dl className="facts">
         {cell.former !== null && <><dt>Before</dt><dd><StatusPill status={cell.former} isBare /></dd></>}
-        {cell.failure !== null && <><dt>{cell.builds === null ? "Provider says" : "Failed in"}</dt><dd className="foreign">{cell.failure}</dd></>}
+        {cell.failure !== null && <><dt>Failed in</dt><dd className="foreign">{cell.failure}</dd></>}
         <dt>Duration</dt><dd>{duration(cell.duration)}</dd>
         {cell.attempts !== null && cell.builds !== null && <><dt>Tried</dt><dd>{count(cell.attempts, "attempt")} in {count(cell.builds, "build")}</dd></>}
       </dl>

@@ -4,7 +4,6 @@ import { useParameters } from "~/state/url";
 import { Icon } from "~/ui/icon";
 import { Menu } from "~/ui/menu";
 import { NONE, type Group } from "./groups";
-import { Signs } from "./signs";
 import { groupName, hasRepositories } from "./spans";
 
 interface Props {
@@ -24,8 +23,7 @@ export function Controls({ groups, open, onEdit }: Props): ReactElement {
       <input type="search" className="input" placeholder="Filter columns by name" aria-label="Filter columns by name" title="Words of a name; * is anything between, | stands between alternatives" value={get("columns") ?? ""} onChange={(event) => set({ columns: event.target.value || null }, { replace: true })} />
       <Toggle name="hideGreen" words="Hide green" />
       <Toggle name="hideUnused" words="Hide never run" />
-      <div className="row tight push">
-        <Signs />
+      <div className="row push">
         {many.length > 0 && (
           <Menu label={<><Icon name="columns" /> Groups</>}>
             {many.map((group) => (

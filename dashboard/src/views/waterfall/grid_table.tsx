@@ -31,7 +31,6 @@ export function GridTable({ rows, columns, all }: Props): ReactElement {
   const inSight = useMemo(() => columns.slice(firstColumn, lastColumn), [columns, firstColumn, lastColumn]);
   const idle = useIdle(rows, inSight);
   const alike = useAlike(rows, all);
-  const isPlaced = useMemo(() => new Set(rows.map(({ commit }) => commit.repository)).size > 1, [rows]);
   const walk = useWalk(scroller, place, rem);
 
   const onClick = useCallback((event: MouseEvent) => {
@@ -74,7 +73,7 @@ export function GridTable({ rows, columns, all }: Props): ReactElement {
         <tbody>
           <Room rows={firstRow} />
           {rows.slice(firstRow, lastRow).map((row, index) => (
-            <CommitRow key={keyOf(row)} row={row} index={firstRow + index} columns={inSight} before={room.before} after={room.after} alike={alike} isPlaced={isPlaced} current={tab.row === firstRow + index ? tab.column : null} />
+            <CommitRow key={keyOf(row)} row={row} index={firstRow + index} columns={inSight} before={room.before} after={room.after} alike={alike} current={tab.row === firstRow + index ? tab.column : null} />
           ))}
           <Room rows={rows.length - lastRow} />
         </tbody>
@@ -100,21 +99,19 @@ interface RowProps {
   before: number;
   after: number;
   alike: ReadonlyMap<string, string>;
-  /** Commits of several repositories are shown. */
-  isPlaced: boolean;
   /** The column whose cell the focus comes to. */
   current: number | null;
 }
 
 /** A row in which nothing changed stays the same object, and is not painted. */
-const CommitRow = memo(function CommitRow({ row, index, columns, before, after, alike, isPlaced, current }: RowProps): ReactElement {
+const CommitRow = memo(function CommitRow({ row, index, columns, before, after, alike, current }: RowProps): ReactElement {
   const { commit } = row;
   return (
     <tr data-row={index} aria-rowindex={index + 3}>
       <th scope="row" className="waterfall-commit">
         <span className="waterfall-message foreign clip" title={commit.message ?? undefined}>{commit.message ?? "no message"}</span>
         <span className="waterfall-about quiet">
-          <code>{commit.sha.slice(0, 7)}</code> {isPlaced && <span className="foreign clip" title={commit.repository ?? undefined}>{commit.repository}</span>} <span className="foreign clip">{commit.author}</span> <Instant at={commit.queued_at} />
+          <code>{commit.sha.slice(0, 7)}</code> <span className="foreign clip">{commit.author}</span> <Instant at={commit.queued_at} />
         </span>
       </th>
       <Gap columns={before} />

@@ -142,7 +142,7 @@ function Moment({ label, name }: { label: string; name: "from" | "to" }): ReactE
   const isInstant = at !== null && !Number.isNaN(Date.parse(at));
   const change = (value: string): void => set({ [name]: value === "" ? null : new Date(value).toISOString() });
   return (
-    <label className="field">
+    <label className="field filters-moment">
       {label}
       <input className="input" type="datetime-local" value={isInstant ? localInput(new Date(at)) : ""} onChange={(event) => change(event.target.value)} />
     </label>

@@ -14,6 +14,7 @@ import { onBatch } from "./live/store";
 import { register } from "./offline/register";
 import { Shell } from "./shell/shell";
 import { listenForKeys } from "./state/keys";
+import { followTheme } from "./state/theme";
 import { reportErrors } from "./shell/report";
 import { prepare } from "./views";
 
@@ -23,6 +24,7 @@ onBatch(applier(client));
 refreshOnReturn(() => client.invalidateQueries());
 connect();
 listenForKeys();
+followTheme();
 register();
 
 const root = document.getElementById("root");

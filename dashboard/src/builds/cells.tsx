@@ -80,15 +80,15 @@ export function Duration({ build, usual }: Pick<CellProps, "build" | "usual">): 
   const isRunning = build.status === "running" && build.finished_at === null && build.stale_since === null;
   const now = useNow();
   const seconds = isRunning && build.started_at !== null ? Math.max(0, (now - Date.parse(build.started_at)) / 1000) : build.duration_seconds;
-  const comparison = compared(seconds, usual, isRunning);
+  const comparison = compared(seconds, usual, build.status ?? "unknown", isRunning);
   const words = comparison === null ? undefined : `${duration(seconds)}, ${comparison.explained} (${duration(usual?.p50_seconds)})`;
   return (
-    <span className="builds-took" title={words}>
+    <span className={comparison?.word ? "builds-took builds-worded" : "builds-took"} title={words}>
       <span className="number">{duration(isRunning && seconds !== null ? Math.round(seconds) : seconds)}</span>
       {comparison !== null && (
         <>
           <span className={`builds-usual tone-${comparison.tone}`} aria-hidden="true"><span style={{ inlineSize: `${comparison.share * 100}%` }} /></span>
-          <small className={comparison.tone === "late" ? "builds-times tone-late" : "builds-times quiet"}>{comparison.word !== null && `${comparison.word} usual`}</small>
+          {comparison.word !== null && <small className={comparison.tone === "late" ? "builds-times tone-late" : "builds-times quiet"}>{comparison.word} usual</small>}
           <span className="visually-hidden">{comparison.explained}</span>
         </>
       )}

@@ -151,7 +151,7 @@ function Moment({ label, name }: { label: string; name: "from" | "to" }): ReactE
   };
   const id = useId();
   return (
-    <label className="field">
+    <label className="field filters-moment">
       {label}
       <input className="input" type="datetime-local" value={wrong ?? (isInstant ? localInput(new Date(at)) : "")} aria-invalid={wrong !== null} aria-describedby={wrong === null ? undefined : id} onChange={(event) => change(event.target.value)} />
       {wrong !== null && <small id={id} role="alert" className="field-wrong">{name === "from" ? "Must be before “Queued until”." : "Must be after “Queued from”."}</small>}

@@ -13,6 +13,7 @@ import { Blank, Failure } from "~/ui/states";
 import { useSize } from "~/ui/size";
 import { useScrolled } from "~/ui/use_scrolled";
 import { NARROW, SHAPES, columnsOr, fitting, tracks, type Column } from "./columns";
+import { filtersOf, noFilters, type FilterName } from "./filter";
 import type { Listing } from "./listing";
 import { rangeOf, scrollFor } from "./range";
 import { BuildRow } from "./row";
@@ -32,7 +33,15 @@ const MOST_HIGH = 50;
 /** As it is mostly, so that rows are mostly drawn but once. */
 const SCREEN = { width: window.innerWidth, height: 0 };
 
-export function BuildTable({ query, none }: { query: Query; none?: string }): ReactElement {
+interface Props {
+  query: Query;
+  /** What is said where there are no builds; a page that says it has no filters. */
+  none?: string;
+  /** Filters that the page itself settles. */
+  fixed?: readonly FilterName[];
+}
+
+export function BuildTable({ query, none, fixed }: Props): ReactElement {
   const scroller = useRef<HTMLDivElement>(null);
   const frame = useRef<HTMLDivElement>(null);
   const { width } = useSize(frame, SCREEN);
@@ -51,7 +60,7 @@ export function BuildTable({ query, none }: { query: Query; none?: string }): Re
   return (
     <div ref={frame} className="builds" data-old={list.isOld || undefined} aria-busy={rows === undefined || list.isOld}>
       {isBlank ? (
-        <Blank icon="search" title="No build matches">{none ?? "Widen the window of time or take a filter away."}</Blank>
+        <NoBuild none={none} fixed={fixed} />
       ) : (
         <Scroller {...{ scroller, columns, rows, listing, isAway, setAway }} error={list.error} />
       )}
@@ -62,6 +71,14 @@ export function BuildTable({ query, none }: { query: Query; none?: string }): Re
       )}
     </div>
   );
+}
+
+function NoBuild({ none, fixed }: { none: string | undefined; fixed: readonly FilterName[] | undefined }): ReactElement {
+  const { search, set } = useParameters();
+  if (none !== undefined) return <Blank icon="search" title="No build matches">{none}</Blank>;
+  if (filtersOf(search, fixed) === "") return <Blank icon="search" title="No build matches">Widen the window of time.</Blank>;
+  const clear = <button type="button" className="button" onClick={() => set(noFilters(fixed))}><Icon name="close" /> Clear the filters</button>;
+  return <Blank icon="search" title="No build matches" action={clear}>Widen the window of time or take a filter away.</Blank>;
 }
 
 function toTop(scroller: RefObject<HTMLDivElement | null>, listing: Listing): void {

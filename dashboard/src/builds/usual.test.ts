@@ -13,23 +13,33 @@ afterEach(() => {
 const usual = { pipeline_id: 1, builds: 40, p50_seconds: 60, p95_seconds: 100 };
 
 it("says how many times the usual a slow build took", () => {
-  expect(compared(126, usual, false)).toMatchObject({ word: "2.1×", tone: "late", share: 1 });
+  expect(compared(126, usual, "succeeded", false)).toMatchObject({ word: "2.1×", tone: "late", share: 1 });
 });
 
 it("says nothing of a build that took about as long as usual", () => {
-  expect(compared(66, usual, false)).toMatchObject({ word: null, tone: "none", share: 0.55 });
+  expect(compared(66, usual, "succeeded", false)).toMatchObject({ word: null, tone: "none", share: 0.55 });
 });
 
 it("does not call what 1 in 20 builds takes late", () => {
-  expect(compared(95, usual, false)).toMatchObject({ word: "1.6×", tone: "none" });
+  expect(compared(95, usual, "succeeded", false)).toMatchObject({ word: "1.6×", tone: "none" });
 });
 
 it("does not call a build fast while it runs", () => {
-  expect(compared(6, usual, true)).toMatchObject({ word: null, tone: "busy" });
+  expect(compared(6, usual, "running", true)).toMatchObject({ word: null, tone: "busy" });
+});
+
+it("says of a build that broke only that it took longer", () => {
+  expect(compared(6, usual, "failed", false)).toMatchObject({ word: null, share: 0.05 });
+  expect(compared(126, usual, "timed_out", false)).toMatchObject({ word: "2.1×", tone: "late" });
+  expect(compared(6, usual, "succeeded", false)).toMatchObject({ word: "0.1×" });
+});
+
+it.each(["skipped", "cancelled", "unknown", "running"] as const)("compares no build that is %s and came to no verdict", (status) => {
+  expect(compared(6, usual, status, false)).toBeNull();
 });
 
 it("compares with nothing of a pipeline that was built a few times only", () => {
-  expect(compared(126, { ...usual, builds: 4 }, false)).toBeNull();
+  expect(compared(126, { ...usual, builds: 4 }, "succeeded", false)).toBeNull();
 });
 
 it("asks of the pipelines in sight even after more were met than one question may hold", () => {

@@ -1,7 +1,8 @@
 /** How a build's duration compares with what its pipeline usually takes. */
 import { useEffect, useMemo, useState } from "react";
 import { useGet } from "~/api/use";
-import type { Build, Duration, Durations } from "~/api/types";
+import type { Build, Duration, Durations, Status } from "~/api/types";
+import { BROKEN } from "~/lib/status";
 import { keptBuilds, rowAt, type Rows } from "./rows";
 
 export interface Comparison {
@@ -22,13 +23,17 @@ const NO_IDS: readonly number[] = [];
 const LONG = 1.5;
 const SHORT = 0.5;
 
-export function compared(seconds: number | null, usual: Duration | undefined, isRunning: boolean): Comparison | null {
+/** What ended otherwise than by a verdict was cut short: how long it took says nothing. `isRunning`: and is believed to. */
+export function compared(seconds: number | null, usual: Duration | undefined, status: Status, isRunning: boolean): Comparison | null {
   const middle = usual?.p50_seconds;
   if (seconds === null || usual === undefined || !middle || usual.builds < FEWEST) return null;
+  if (!isRunning && status !== "succeeded" && !BROKEN.has(status)) return null;
   const times = seconds / middle;
   const isBeyond = usual.p95_seconds !== null && seconds > usual.p95_seconds && times >= LONG;
+  // What runs may still become as long as usual, and what broke stopped where it broke.
+  const isShort = times <= SHORT && status === "succeeded";
   const tone = isBeyond ? "late" : isRunning ? "busy" : "none";
-  return { share: Math.min(times / 2, 1), tone, word: isBeyond || times >= LONG || (times <= SHORT && !isRunning) ? `${shown(times)}×` : null, explained: explained(times, isRunning) };
+  return { share: Math.min(times / 2, 1), tone, word: times >= LONG || isShort ? `${shown(times)}×` : null, explained: explained(times, isRunning) };
 }
 
 function explained(times: number, isRunning: boolean): string {

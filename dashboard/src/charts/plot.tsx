@@ -1,7 +1,7 @@
 /** The ground of a chart: axes, and one hand over it that the pointer or the arrow keys move and that is read out. */
 import { useRef, useState, type KeyboardEvent, type MouseEvent, type ReactElement, type ReactNode } from "react";
 import { useRem, useSize } from "~/ui/size";
-import { bandAt, timeMarks } from "./scale";
+import { bandAt, placedWithin, timeMarks } from "./scale";
 import "./charts.css";
 
 export interface Area {
@@ -85,8 +85,8 @@ export function Plot({ label, starts, top, ticks, named, said, renderReadout, on
             ))}
             {here !== null && <rect className="plot-band" x={area.x(here)} y={above} width={band} height={height} />}
             {renderMarks(area, here)}
-            {timeMarks(starts, width).map((mark) => (
-              <text key={mark.at} className="plot-time" x={inside(area.x(mark.at) + band / 2, left, full, rem)} y={high - 4} textAnchor="middle">{mark.label}</text>
+            {placedWithin(timeMarks(starts, width, rem), (at) => area.x(at) + band / 2, [left, full], rem).map((mark) => (
+              <text key={mark.at} className="plot-time" x={mark.x} y={high - 4} textAnchor={mark.anchor}>{mark.label}</text>
             ))}
           </svg>
           <div className="plot-hand" style={{ insetInlineStart: left, inlineSize: width, insetBlockStart: above, blockSize: height, cursor: onPick ? "pointer" : undefined }} role="slider" tabIndex={0} aria-label={`${label}: read out`} aria-valuemin={0} aria-valuemax={last} aria-valuenow={here ?? last} aria-valuetext={said(here ?? last)} onPointerMove={(event) => setActive(point(event))} onPointerLeave={() => setActive(null)} onBlur={() => setActive(null)} onKeyDown={press} onClick={pick} />
@@ -95,11 +95,6 @@ export function Plot({ label, starts, top, ticks, named, said, renderReadout, on
       )}
     </div>
   );
-}
-
-/** Half a label's width from either edge. */
-function inside(x: number, left: number, full: number, rem: number): number {
-  return Math.min(Math.max(x, left + 0.7 * rem), full - 1.2 * rem);
 }
 
 /** Beside the hand, on the side where there is room. */

@@ -1,6 +1,8 @@
 import { expect, it } from "vitest";
 import { HOUR, DAY } from "~/lib/time";
-import { bandAt, countTicks, durationTicks, runs, timeMarks } from "./scale";
+import { bandAt, countTicks, durationTicks, placedWithin, runs, timeMarks } from "./scale";
+
+const REM = 15;
 
 function starts(count: number, length: number): Date[] {
   const first = new Date(2026, 10, 20, 0).getTime();
@@ -26,21 +28,38 @@ it("finds steps for durations of weeks", () => {
 });
 
 it("names round hours, as many as there is room for", () => {
-  const marks = timeMarks(starts(25, HOUR), 640);
+  const marks = timeMarks(starts(25, HOUR), 640, REM);
   expect(marks.map((mark) => mark.at)).toEqual([0, 3, 6, 9, 12, 15, 18, 21, 24]);
 });
 
 it("names days from the newest back", () => {
-  expect(timeMarks(starts(30, DAY), 300).map((mark) => mark.at).at(-1)).toBe(29);
+  expect(timeMarks(starts(30, DAY), 300, REM).map((mark) => mark.at).at(-1)).toBe(29);
 });
 
 it("names days where the window begins within the first", () => {
   const [first = new Date(), ...others] = starts(8, DAY);
-  expect(timeMarks([new Date(first.getTime() + 23 * HOUR), ...others], 640).map((mark) => mark.at)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  expect(timeMarks([new Date(first.getTime() + 23 * HOUR), ...others], 640, REM).map((mark) => mark.at)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
 });
 
 it("names nothing where there is nothing", () => {
-  expect(timeMarks([], 300)).toEqual([]);
+  expect(timeMarks([], 300, REM)).toEqual([]);
+});
+
+it("names fewer where letters are larger", () => {
+  const times = starts(25, HOUR);
+  expect(timeMarks(times, 640, 36).length).toBeLessThan(timeMarks(times, 640, REM).length);
+});
+
+it("centres each label at its mark, but lets none reach over an edge", () => {
+  const marks = [{ at: 2, label: "12:00 PM" }, { at: 300, label: "12:00 PM" }, { at: 635, label: "12:00 PM" }];
+  const placed = placedWithin(marks, (at) => at, [0, 640], REM);
+  expect(placed.map(({ x, anchor }) => [x, anchor])).toEqual([[0, "start"], [300, "middle"], [640, "end"]]);
+});
+
+it("leaves out a label that the last one would touch where it was moved", () => {
+  const marks = [{ at: 580, label: "11:00 AM" }, { at: 639, label: "12:00 PM" }];
+  expect(placedWithin(marks, (at) => at, [0, 640], REM).map(({ at }) => at)).toEqual([639]);
+  expect(placedWithin(marks, (at) => at, [0, 700], REM)).toHaveLength(2);
 });
 
 it("finds the band under the pointer, also at the edges", () => {

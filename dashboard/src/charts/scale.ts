@@ -24,16 +24,24 @@ export function durationTicks(max: number, most = 3): { top: number; ticks: numb
 }
 
 const HOUR_STEPS = [1, 2, 3, 4, 6, 12, 24] as const;
-const LABEL_PX = 64;
+/** Of a label below the axis, in rem: as wide as a broad letter, and what stands between two at least. */
+const LETTER = 0.44;
+const BETWEEN = 0.5;
+
+function widthOf(label: string, rem: number): number {
+  return label.length * LETTER * rem;
+}
 
 /** Which buckets are named below the axis: round hours or every n-th day, by the clock of whoever looks. */
-export function timeMarks(starts: readonly Date[], width: number): Mark[] {
-  const room = Math.max(1, Math.floor(width / LABEL_PX));
+export function timeMarks(starts: readonly Date[], width: number, rem: number): Mark[] {
   // A window may begin within its first bucket.
   const [before, last] = starts.slice(-2);
   if (before === undefined) return [];
   const length = last === undefined ? HOUR : last.getTime() - before.getTime();
-  if (length < DAY / 2) return hourMarks(starts, room);
+  const isShort = length < DAY / 2;
+  const label = widthOf(tick(last ?? before, isShort), rem) + BETWEEN * rem;
+  const room = Math.max(1, Math.floor(width / label));
+  if (isShort) return hourMarks(starts, room);
   const step = Math.ceil(starts.length / room);
   // Counted from the newest, which is what people look for first.
   return starts.flatMap((start, at) => ((starts.length - 1 - at) % step === 0 ? [{ at, label: tick(start, false) }] : []));
@@ -42,6 +50,33 @@ export function timeMarks(starts: readonly Date[], width: number): Mark[] {
 function hourMarks(starts: readonly Date[], room: number): Mark[] {
   const marks = HOUR_STEPS.map((step) => starts.flatMap((start, at) => (start.getHours() % step === 0 && start.getMinutes() === 0 ? [{ at, label: tick(start, true) }] : [])));
   return marks.find((list) => list.length <= room) ?? [];
+}
+
+export interface Placed extends Mark {
+  x: number;
+  anchor: "start" | "middle" | "end";
+}
+
+/** Each label centred at its mark, unless it would reach over an edge: there it ends with it. One that the next would then touch is left out. */
+export function placedWithin(marks: readonly Mark[], xOf: (at: number) => number, [left, right]: readonly [number, number], rem: number): Placed[] {
+  const placed: Placed[] = [];
+  let end = Infinity;
+  // From the newest, which is what people look for first.
+  for (const mark of marks.toReversed()) {
+    const [x, width] = [xOf(mark.at), widthOf(mark.label, rem)];
+    const start = Math.max(left, Math.min(x - width / 2, right - width));
+    if (start + width > end) continue;
+    end = start - (BETWEEN / 2) * rem;
+    placed.unshift({ ...mark, ...anchored(x, start, width) });
+  }
+  return placed;
+}
+
+/** By its edge where it was moved, so that letters of another width than supposed do not reach over it either. */
+function anchored(x: number, start: number, width: number): Pick<Placed, "x" | "anchor"> {
+  const by = start + width / 2 - x;
+  if (Math.abs(by) < 1e-6) return { x, anchor: "middle" };
+  return by < 0 ? { x: start + width, anchor: "end" } : { x: start, anchor: "start" };
 }
 
 /** Which of `count` equal bands a place is in. */

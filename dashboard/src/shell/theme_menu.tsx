@@ -35,7 +35,7 @@ export function ThemeMenu({ onKeys }: { onKeys: () => void }): ReactElement {
       <button type="button" className="choice" onClick={onKeys}>
         <Icon name="keyboard" /> Keys <kbd className="push">?</kbd>
       </button>
-      <ViewLink to={path} also={{ kiosk: "1" }} className="choice"><Icon name="screen" /> Wall display <kbd className="push">Esc</kbd></ViewLink>
+      <ViewLink to={path} also={{ kiosk: "1" }} className="choice"><Icon name="screen" /> Wall display <small className="quiet push"><kbd>Esc</kbd> leaves it</small></ViewLink>
       <a className="choice" href="/api/docs"><Icon name="info" /> The API</a>
     </Menu>
   );

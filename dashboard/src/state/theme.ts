@@ -14,9 +14,20 @@ export function theme(): Theme {
 }
 
 export function chooseTheme(chosen: Theme): void {
+  show(chosen);
+  writeText("theme", chosen === "system" ? null : chosen);
+}
+
+/** As it is chosen in the browser's other tabs; returns how to stop. */
+export function followTheme(): () => void {
+  const follow = (): void => show(theme());
+  window.addEventListener("storage", follow);
+  return () => window.removeEventListener("storage", follow);
+}
+
+function show(chosen: Theme): void {
   if (chosen === "system") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = chosen;
-  writeText("theme", chosen === "system" ? null : chosen);
 }
 
 /** The other one than is seen now. */

@@ -3,7 +3,7 @@ import { useId, type ReactElement, type ReactNode } from "react";
 
 interface Props {
   label: ReactNode;
-  /** What a screen reader says where the label has no words. */
+  /** What it is called where the label has no words: a screen reader says it, and the pointer shows it. */
   words?: string;
   className?: string;
   children: ReactNode;
@@ -14,7 +14,7 @@ export function Menu({ label, words, className = "button", children }: Props): R
   const anchor = `--menu-${id.replaceAll(/[^a-zA-Z0-9]/g, "")}`;
   return (
     <>
-      <button type="button" className={className} popoverTarget={id} aria-label={words} style={{ anchorName: anchor } as object}>
+      <button type="button" className={className} popoverTarget={id} aria-label={words} title={words} style={{ anchorName: anchor } as object}>
         {label}
       </button>
       <div id={id} popover="auto" className="menu" style={{ positionAnchor: anchor } as object}>

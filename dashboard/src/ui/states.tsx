@@ -12,14 +12,17 @@ interface BlankProps {
   /** It is all that the view has, so its title is the page's. */
   isPage?: boolean;
   children?: ReactNode;
+  /** A button that may change it. */
+  action?: ReactNode;
 }
 
-export function Blank({ icon = "info", title, isPage = false, children }: BlankProps): ReactElement {
+export function Blank({ icon = "info", title, isPage = false, children, action }: BlankProps): ReactElement {
   return (
     <div className="blank">
       <Icon name={icon} />
       {isPage ? <h1>{title}</h1> : <strong>{title}</strong>}
       {children !== undefined && <p>{children}</p>}
+      {action}
     </div>
   );
 }

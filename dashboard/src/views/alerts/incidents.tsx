@@ -105,8 +105,11 @@ function Row({ incident, stale }: { incident: Incident; stale: string | undefine
       <td className="alerts-when"><Instant at={incident.opened_at} /></td>
       <td className="number alerts-when">{duration(brokenFor(incident, now))}</td>
       <td className="number">
-        {whole(incident.failures)}{incident.is_flaky && <> <FlakyMark /></>}
-        {incident.flaps > 0 && <span className="alerts-under"><Flapping flaps={incident.flaps}>{count(incident.flaps, "flap")}</Flapping></span>}
+        <span className="alerts-failures">
+          {incident.flaps > 0 && <Flapping flaps={incident.flaps}>{count(incident.flaps, "flap")}</Flapping>}
+          {incident.is_flaky && <FlakyMark />}
+          {whole(incident.failures)}
+        </span>
       </td>
       <td>
         <span className="alerts-links">

@@ -2,7 +2,7 @@
 import type { ReactElement, ReactNode } from "react";
 import type { OneBuild } from "~/api/types";
 import { count } from "~/lib/numbers";
-import { providerName } from "~/lib/provider";
+import { installationName, providerName } from "~/lib/provider";
 import { duration } from "~/lib/time";
 import { StaleNote } from "~/shell/stale_note";
 import { CommitPage } from "~/ui/commit_page";
@@ -72,7 +72,7 @@ function Facts({ build }: { build: OneBuild }): ReactElement {
       {author !== null && <li><Icon name="person" words="Author" /><ViewLink to="/" also={{ author }} className="foreign">{author}</ViewLink></li>}
       {event !== null && <li><Icon name="pulse" words="Caused by" /><span className="foreign">{event.replaceAll("_", " ")}</span></li>}
       <li><Icon name="clock" words="Queued" /><Instant at={build.queued_at} /></li>
-      <li className="quiet"><span><span className="foreign">{build.instance}</span>: <span className="foreign">{build.raw_status}</span></span></li>
+      <li className="quiet"><span><span className="foreign">{installationName(build)}</span> says: <span className="foreign">{build.raw_status}</span></span></li>
     </ul>
   );
 }
@@ -80,8 +80,7 @@ function Facts({ build }: { build: OneBuild }): ReactElement {
 function Durations({ build, usual, now }: { build: OneBuild; usual: Usual | null; now: number }): ReactElement {
   const seconds = secondsSoFar(build, now);
   const reason = build.attempts.find((one) => one.number === build.attempt)?.cancel_reason;
-  const isComparable = build.status !== "cancelled" && build.status !== "skipped";
-  const compared = usual === null || seconds === null || !isComparable ? null : againstUsual(seconds, usual);
+  const compared = usual === null || seconds === null ? null : againstUsual(seconds, usual, build.status);
   const share = build.progress ?? (usual === null || seconds === null ? null : seconds / usual.p50);
   return (
     <dl className="build-figures">

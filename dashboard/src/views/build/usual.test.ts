@@ -4,22 +4,28 @@ import { againstUsual, secondsSoFar } from "./usual";
 const USUAL = { p50: 100, p95: 180, builds: 20 };
 
 test("a tenth more or less is as usual", () => {
-  expect(againstUsual(109, USUAL).words).toBe("as usual");
-  expect(againstUsual(91, USUAL).words).toBe("as usual");
+  expect(againstUsual(109, USUAL, "succeeded")?.words).toBe("as usual");
+  expect(againstUsual(91, USUAL, "succeeded")?.words).toBe("as usual");
 });
 
 test("a second or two are as usual, however short builds are", () => {
-  expect(againstUsual(4.5, { ...USUAL, p50: 3 }).words).toBe("as usual");
+  expect(againstUsual(4.5, { ...USUAL, p50: 3 }, "succeeded")?.words).toBe("as usual");
 });
 
 test("more and less are said with how much", () => {
-  expect(againstUsual(160, USUAL)).toEqual({ words: "1 m 00 s longer than usual", tone: "none" });
-  expect(againstUsual(40, USUAL)).toEqual({ words: "1 m 00 s shorter than usual", tone: "none" });
+  expect(againstUsual(160, USUAL, "succeeded")).toEqual({ words: "1 m 00 s longer than usual", tone: "none" });
+  expect(againstUsual(40, USUAL, "succeeded")).toEqual({ words: "1 m 00 s shorter than usual", tone: "none" });
 });
 
 test("longer than nineteen of twenty stands out", () => {
-  expect(againstUsual(181, USUAL).tone).toBe("late");
-  expect(againstUsual(181, { ...USUAL, p95: null }).tone).toBe("none");
+  expect(againstUsual(181, USUAL, "succeeded")?.tone).toBe("late");
+  expect(againstUsual(181, { ...USUAL, p95: null }, "succeeded")?.tone).toBe("none");
+});
+
+test("of what broke only longer is said, and nothing of what came to no verdict", () => {
+  expect(againstUsual(40, USUAL, "failed")).toBeNull();
+  expect(againstUsual(160, USUAL, "failed")?.words).toBe("1 m 00 s longer than usual");
+  expect(againstUsual(160, USUAL, "cancelled")).toBeNull();
 });
 
 test("what runs is as long as it has run", () => {

@@ -1,5 +1,6 @@
 /** A duration against what is usual. */
-import type { Build } from "~/api/types";
+import type { Build, Status } from "~/api/types";
+import { BROKEN } from "~/lib/status";
 import { duration } from "~/lib/time";
 
 export interface Usual {
@@ -17,8 +18,11 @@ export interface Compared {
 const NOTABLE_SHARE = 0.1;
 const NOTABLE_SECONDS = 2;
 
-export function againstUsual(seconds: number, usual: Usual): Compared {
+/** Nothing of what came to no verdict; what broke stopped where it broke, so that only longer is worth a word. */
+export function againstUsual(seconds: number, usual: Usual, status: Status | null): Compared | null {
   const more = seconds - usual.p50;
+  const isBroken = status !== null && BROKEN.has(status);
+  if (status !== "succeeded" && !(isBroken && more > 0)) return null;
   if (Math.abs(more) < Math.max(NOTABLE_SECONDS, usual.p50 * NOTABLE_SHARE)) return { words: "as usual", tone: "none" };
   const by = `${duration(Math.abs(more))} ${more > 0 ? "longer" : "shorter"} than usual`;
   return { words: by, tone: usual.p95 !== null && seconds > usual.p95 ? "late" : "none" };

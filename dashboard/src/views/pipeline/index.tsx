@@ -96,7 +96,7 @@ function Builds({ id }: { id: number }): ReactElement {
     <div id={BUILDS_ID} className="overview-builds">
       <Panel title="Builds" aside={frame.words} isFlush>
         <BuildFilters query={query} fixed={SETTLED} />
-        <BuildTable query={query} />
+        <BuildTable query={query} fixed={SETTLED} />
       </Panel>
     </div>
   );

@@ -1,6 +1,6 @@
 /** Every pipeline: how its last builds went, whether it is broken, how fast and how trustworthy it is. */
 import { useDeferredValue, useMemo, type ReactElement } from "react";
-import { count, whole } from "~/lib/numbers";
+import { whole } from "~/lib/numbers";
 import { useShortcuts } from "~/state/keys";
 import { useScope } from "~/state/scope";
 import { useParameters } from "~/state/url";
@@ -10,7 +10,7 @@ import { Panel } from "~/ui/panel";
 import { Blank, Failure, Former, Older } from "~/ui/states";
 import { ViewLink } from "~/ui/view_link";
 import { About } from "./about";
-import { KINDS, isNamed, isOfKind, orderOf, sorted, type Kind, type Row } from "./rows";
+import { KINDS, countWords, isNamed, isOfKind, orderOf, sorted, type Kind, type Row } from "./rows";
 import { PipelineSkeleton, PipelineTable } from "./table";
 import { useRows } from "./use_rows";
 import "./pipelines.css";
@@ -30,7 +30,7 @@ export default function View(): ReactElement {
     <div className="pipelines">
       <h1 className="visually-hidden">Pipelines</h1>
       {known.notes.map((note) => <p key={note} className="notice tone-late" role="status"><Icon name="info" /><span className="foreign">{note}</span></p>)}
-      <Panel title="Pipelines" aside={rows === undefined ? undefined : `${count(rows.length, "pipeline")}${known.isCut ? " and more" : ""} · figures of the ${known.window}`} actions={<><About formulas={known.formulas} /><Files window={known.window} /></>} isFlush>
+      <Panel title="Pipelines" aside={rows === undefined ? undefined : `${countWords(shown.length, rows.length)}${known.isCut ? " and more" : ""} · figures of the ${known.window}`} actions={<><About formulas={known.formulas} /><Files window={known.window} /></>} isFlush>
         <Controls rows={rows === undefined ? null : named} kind={kind} />
         <p className="pipelines-counted quiet">Broken: the newest verdict on the default branch is a failure. <ViewLink to="/triage">Triage</ViewLink> has open incidents instead: one that flaps stays open after a pass.</p>
         {rows === undefined && known.error !== null && <Failure error={known.error} again={known.again} />}

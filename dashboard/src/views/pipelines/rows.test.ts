@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { byRepository, isNamed, isOfKind, orderOf, orderText, rowsOf, sorted, type Figures, type Flakiness, type Row } from "./rows";
+import { byRepository, countWords, isNamed, isOfKind, orderOf, orderText, rowsOf, sorted, type Figures, type Flakiness, type Row } from "./rows";
 import { BROKEN, aPipeline, aRow } from "./sample";
 
 const taking = (p95: number | null): Partial<Row> => ({ figures: { duration_seconds: { p95 } } as Figures });
@@ -57,4 +57,10 @@ test("repositories of the same name at two providers are two groups", () => {
 test("a pipeline of a stale source is not believed to be fresh", () => {
   const rows = rowsOf({ pipelines: [aPipeline(1), aPipeline(2)], groups: undefined, flaky: undefined, slowdowns: undefined, stale: new Map([[1, "no contact"]]) });
   expect(rows.map((row) => row.staleReason)).toEqual(["no contact", undefined]);
+});
+
+test("what is filtered away is counted too", () => {
+  expect(countWords(18, 18)).toBe("18 pipelines");
+  expect(countWords(7, 18)).toBe("7 of 18 pipelines");
+  expect(countWords(0, 1)).toBe("0 of 1 pipeline");
 });

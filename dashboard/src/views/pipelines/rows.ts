@@ -2,6 +2,7 @@
 import type { Pipeline } from "~/api/types";
 import { stripBars, type StripBar } from "~/charts/strip_bars";
 import { grouped } from "~/lib/group";
+import { count, whole } from "~/lib/numbers";
 import type { Reasons } from "~/shell/stale";
 import type { Flaky, Groups, Slowdowns } from "./types";
 
@@ -58,6 +59,12 @@ export function isOfKind(row: Row, kind: Kind): boolean {
 export function isNamed(row: Row, words: string): boolean {
   const name = `${row.pipeline.name} ${row.pipeline.repository ?? ""} ${row.pipeline.provider}`.toLowerCase();
   return words.toLowerCase().split(/\s+/).every((word) => name.includes(word));
+}
+
+/** `18 pipelines`, or `7 of 18 pipelines` where some are filtered away. */
+export function countWords(shown: number, all: number): string {
+  const words = count(all, "pipeline");
+  return shown === all ? words : `${whole(shown)} of ${words}`;
 }
 
 export const SORTS = ["health", "name", "success", "p50", "p95", "flaky", "last"] as const;

@@ -7,6 +7,7 @@ import { Instant } from "~/ui/instant";
 import { Outside } from "~/ui/outside";
 import { StatusPill } from "~/ui/pill";
 import { ViewLink } from "~/ui/view_link";
+import { failureOf, type Failure } from "./failure";
 import type { Shown } from "./groups";
 import { fullName } from "./groups";
 import type { Cell, Row } from "./model";
@@ -39,18 +40,18 @@ export function CellDetail({ row, column, cell, anchor, onClose }: Props): React
       </div>
       <p className="foreign">{row.commit.message}</p>
       <p className="quiet"><code>{row.commit.sha.slice(0, 10)}</code> <span className="foreign">{row.commit.author}</span>, <Instant at={row.commit.queued_at} /></p>
-      {cell === undefined ? <LastResult column={column} /> : <About cell={cell} />}
+      {cell === undefined ? <LastResult column={column} /> : <About cell={cell} failure={failureOf(row, column, cell)} />}
       {column.isGroup && <Members row={row} column={column} />}
     </div>
   );
 }
 
-function About({ cell }: { cell: Cell }): ReactElement {
+function About({ cell, failure }: { cell: Cell; failure: Failure | null }): ReactElement {
   return (
     <>
       <dl className="facts">
         {cell.former !== null && <><dt>Before</dt><dd><StatusPill status={cell.former} isBare /></dd></>}
-        {cell.failure !== null && <><dt>Failed in</dt><dd className="foreign">{cell.failure}</dd></>}
+        {failure !== null && <><dt>{failure.of === "jobs" ? "Failed in" : "The provider says"}</dt><dd className="foreign">{failure.words}</dd></>}
         <dt>Duration</dt><dd>{duration(cell.duration)}</dd>
         {cell.attempts !== null && cell.builds !== null && <><dt>Tried</dt><dd>{count(cell.attempts, "attempt")} in {count(cell.builds, "build")}</dd></>}
       </dl>

@@ -4,6 +4,7 @@ import { useParameters } from "~/state/url";
 import { Icon } from "~/ui/icon";
 import { Menu } from "~/ui/menu";
 import { NONE, type Group } from "./groups";
+import { Signs } from "./signs";
 import { groupName, hasRepositories } from "./spans";
 
 interface Props {
@@ -24,6 +25,7 @@ export function Controls({ groups, open, onEdit }: Props): ReactElement {
       <Toggle name="hideGreen" words="Hide green" />
       <Toggle name="hideUnused" words="Hide never run" />
       <div className="row push">
+        <Signs />
         {many.length > 0 && (
           <Menu label={<><Icon name="columns" /> Groups</>}>
             {many.map((group) => (

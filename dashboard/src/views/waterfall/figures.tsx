@@ -56,7 +56,7 @@ function Card({ figure, of }: { figure: Figure; of: string }): ReactElement {
         </Menu>
       </div>
       <strong>{figure.link(figure.value)}</strong>
-      <small className="quiet clip" title={figure.about}>{figure.about}</small>
+      <small className="quiet waterfall-small" title={figure.about}>{figure.about}</small>
     </div>
   );
 }
@@ -64,7 +64,7 @@ function Card({ figure, of }: { figure: Figure; of: string }): ReactElement {
 function figuresOf(of: Overview): Figure[] {
   const builds = (link: string | undefined) => (children: ReactNode) => <BuildsLink link={link}>{children}</BuildsLink>;
   return [
-    { name: NAMES[0], value: percent(of.success_rate), about: `${whole(of.counts.succeeded ?? 0)} of ${whole(of.verdicts)} succeeded`, formula: of.formula.success_rate, link: builds(of.links.success_rate) },
+    { name: NAMES[0], value: percent(of.success_rate), about: `${whole(of.counts.succeeded ?? 0)} of ${whole(of.verdicts)}`, formula: of.formula.success_rate, link: builds(of.links.success_rate) },
     { name: NAMES[1], value: duration(of.duration_seconds.p50), about: `p95 ${duration(of.duration_seconds.p95)}`, formula: of.formula.duration_seconds, link: builds(of.links.duration_seconds) },
     { name: NAMES[2], value: duration(of.recovery.average), about: `${of.recovery.average === null ? "" : "average of "}${whole(of.recovery.fixed)} fixed, ${whole(of.recovery.open)} open`, formula: of.formula.recovery, link: (children) => <IncidentsLink link={of.links["recovery.fixed"]}>{children}</IncidentsLink> },
     { name: NAMES[3], value: whole(of.active.builds), about: activeWords(of.active), formula: of.formula.active, link: builds(of.links.active) },

@@ -7,7 +7,7 @@ import { useStale } from "~/shell/use_stale";
 import { ViewLink } from "~/ui/view_link";
 import { GLYPHS } from "./glyphs";
 import type { Shown } from "./groups";
-import { hasRepositories, isFirst, placed, spansOf, staleReason, titleOf } from "./spans";
+import { hasRepositories, isFirst, isOwn, placed, saysItself, spansOf, staleReason, titleOf } from "./spans";
 
 interface Props {
   columns: readonly Shown[];
@@ -29,7 +29,7 @@ export const GridHead = memo(function GridHead({ columns, inSight, before, after
       <tr className="waterfall-groups">
         <th rowSpan={2} scope="col" className="waterfall-corner">Commit</th>
         {spans.map((span) => (
-          <th key={span.key} colSpan={span.columns} scope="colgroup" title={span.title}>{span.columns > 1 && <span className="foreign">{span.name}</span>}</th>
+          <th key={span.key} colSpan={span.columns} scope="colgroup" title={span.title}>{span.columns > 1 && !span.isNamed && <span className="foreign">{span.name}</span>}</th>
         ))}
       </tr>
       <tr>
@@ -38,7 +38,7 @@ export const GridHead = memo(function GridHead({ columns, inSight, before, after
           <th key={column.key} scope="col" className={nameClass(columns, before + index)} title={titleOf(column)}>
             <span>
               <StaleMark reason={staleReason(columns, before + index, stale)} />
-              <span className="foreign">{nameOf(column, isPlaced && isAlone(columns, before + index))}</span>
+              <span className="foreign">{nameOf(column, isPlaced && saysItself(columns, before + index))}</span>
             </span>
             {idle[index] === true && <LastResult column={column} />}
           </th>
@@ -60,11 +60,6 @@ export function Rest(): ReactElement {
   return <td className="waterfall-rest" aria-hidden="true" />;
 }
 
-/** Over a single column is no room for a heading. */
-function isAlone(columns: readonly Shown[], place: number): boolean {
-  return isFirst(columns, place) && isFirst(columns, place + 1);
-}
-
 function nameOf(column: Shown, isPlaced: boolean): string {
   if (column.isGroup) return `${column.name} (${column.columns.length})`;
   return placed(column.name, isPlaced ? (column.columns[0]?.repository ?? null) : null);
@@ -84,6 +79,5 @@ function LastResult({ column }: { column: Shown }): ReactElement | null {
 
 function nameClass(columns: readonly Shown[], place: number): string {
   const column = columns[place];
-  const isOwn = column?.columns.length === 1 && column.columns[0]?.isPipeline;
-  return ["waterfall-name", column?.isGroup && "whole", isOwn && "own", isFirst(columns, place) && "first"].filter(Boolean).join(" ");
+  return ["waterfall-name", column?.isGroup && "whole", isOwn(column) && "own", isFirst(columns, place) && "first"].filter(Boolean).join(" ");
 }

@@ -8,7 +8,7 @@ import { CellDetail } from "./cell_detail";
 import { GLYPHS } from "./glyphs";
 import { Gap, GridHead, Rest } from "./grid_head";
 import { cellOf, type Shown } from "./groups";
-import { keyOf, letters, type Column, type Row } from "./model";
+import { hasSeveralRepositories, keyOf, letters, type Column, type Row } from "./model";
 import { CELL_REM, ROW_REM, useSight } from "./sight";
 import { isFirst } from "./spans";
 import { isSameList, useSame } from "~/state/use_same";
@@ -31,6 +31,7 @@ export function GridTable({ rows, columns, all }: Props): ReactElement {
   const inSight = useMemo(() => columns.slice(firstColumn, lastColumn), [columns, firstColumn, lastColumn]);
   const idle = useIdle(rows, inSight);
   const alike = useAlike(rows, all);
+  const isPlaced = useMemo(() => hasSeveralRepositories(rows), [rows]);
   const walk = useWalk(scroller, place, rem);
 
   const onClick = useCallback((event: MouseEvent) => {
@@ -63,7 +64,7 @@ export function GridTable({ rows, columns, all }: Props): ReactElement {
     <div ref={scroller} className="waterfall-scroll">
       {/* One listener for every cell. */}
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-element-to-interactive-role, jsx-a11y/no-noninteractive-element-interactions -- a grid is walked and opened by keys */}
-      <table className="waterfall-grid" role="grid" aria-label="Commits by pipelines and jobs" aria-rowcount={rows.length + 2} aria-colcount={columns.length + 1} style={{ "--columns": columns.length } as CSSProperties} onClick={onClick} onKeyDown={onKeyDown}>
+      <table className="waterfall-grid" role="grid" aria-label="Commits by pipelines and jobs" aria-rowcount={rows.length + 2} aria-colcount={columns.length + 1} data-placed={isPlaced || undefined} style={{ "--columns": columns.length } as CSSProperties} onClick={onClick} onKeyDown={onKeyDown}>
         <colgroup>
           <col className="waterfall-first" />
           <col span={columns.length} className="waterfall-each" />
@@ -73,7 +74,7 @@ export function GridTable({ rows, columns, all }: Props): ReactElement {
         <tbody>
           <Room rows={firstRow} />
           {rows.slice(firstRow, lastRow).map((row, index) => (
-            <CommitRow key={keyOf(row)} row={row} index={firstRow + index} columns={inSight} before={room.before} after={room.after} alike={alike} current={tab.row === firstRow + index ? tab.column : null} />
+            <CommitRow key={keyOf(row)} row={row} index={firstRow + index} columns={inSight} before={room.before} after={room.after} alike={alike} isPlaced={isPlaced} current={tab.row === firstRow + index ? tab.column : null} />
           ))}
           <Room rows={rows.length - lastRow} />
         </tbody>
@@ -99,19 +100,24 @@ interface RowProps {
   before: number;
   after: number;
   alike: ReadonlyMap<string, string>;
+  /** There are commits of several repositories. */
+  isPlaced: boolean;
   /** The column whose cell the focus comes to. */
   current: number | null;
 }
 
 /** A row in which nothing changed stays the same object, and is not painted. */
-const CommitRow = memo(function CommitRow({ row, index, columns, before, after, alike, current }: RowProps): ReactElement {
+const CommitRow = memo(function CommitRow({ row, index, columns, before, after, alike, isPlaced, current }: RowProps): ReactElement {
   const { commit } = row;
   return (
     <tr data-row={index} aria-rowindex={index + 3}>
       <th scope="row" className="waterfall-commit">
         <span className="waterfall-message foreign clip" title={commit.message ?? undefined}>{commit.message ?? "no message"}</span>
         <span className="waterfall-about quiet">
-          <code>{commit.sha.slice(0, 7)}</code> <span className="foreign clip">{commit.author}</span> <Instant at={commit.queued_at} />
+          <code>{commit.sha.slice(0, 7)}</code>
+          {isPlaced && commit.repository !== null && <span className="foreign clip waterfall-repository" title={commit.repository}>{commit.repository}</span>}
+          {commit.author !== null && <span className="foreign clip" title={commit.author}>{commit.author}</span>}
+          <Instant at={commit.queued_at} />
         </span>
       </th>
       <Gap columns={before} />

@@ -71,6 +71,11 @@ export function keyOf({ commit }: Row): string {
   return `${commit.repository} ${commit.sha}`;
 }
 
+/** Whether a commit alone does not say whose it is. */
+export function hasSeveralRepositories(rows: readonly Row[]): boolean {
+  return rows.some(({ commit }) => commit.repository !== rows[0]?.commit.repository);
+}
+
 /** The row as it was, where it says the same; else the new one with those cells that stayed. */
 function sameOr(row: Row, before: Row | undefined): Row {
   if (before === undefined) return row;

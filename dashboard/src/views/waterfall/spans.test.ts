@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { groupsOf, shown, type Shown } from "./groups";
 import { columnsOf, partOf, type Column } from "./model";
 import { answer } from "./sample";
-import { isFirst, spansOf, staleReason, titleOf } from "./spans";
+import { isFirst, saysItself, spansOf, staleReason, titleOf } from "./spans";
 
 const EVERYTHING = { filter: "", hidesGreen: false, hidesUnused: false };
 
@@ -51,4 +51,11 @@ test("the first column that is left of a stale pipeline is marked, and no other 
   const reasons = (of: readonly Shown[]) => of.map((_, place) => staleReason(of, place, stale));
   expect(reasons(columns)).toEqual([undefined, undefined, undefined, undefined, "silent", undefined]);
   expect(reasons(columns.slice(0, 4).concat(columns.slice(5)))).toEqual([undefined, undefined, undefined, undefined, "silent"]);
+});
+
+test("a pipeline's own column says whose the columns beside it are, so that no heading says it again", async () => {
+  const all = drawn(await twins());
+  expect(spansOf(all).map(({ isNamed }) => isNamed)).toEqual([true, true]);
+  expect(spansOf(all.slice(1)).map(({ isNamed }) => isNamed)).toEqual([false, true]);
+  expect(all.map((_, place) => saysItself(all, place))).toEqual([true, false, false, false, true, false]);
 });

@@ -7,6 +7,8 @@ export interface Span {
   /** With the repository, whether or not others are shown. */
   title: string;
   columns: number;
+  /** Whether the first of the columns is the pipeline's own, which already says whose they are. */
+  isNamed: boolean;
 }
 
 export function spansOf(columns: readonly Shown[]): Span[] {
@@ -15,7 +17,7 @@ export function spansOf(columns: readonly Shown[]): Span[] {
   for (const [place, { group }] of columns.entries()) {
     const last = spans.at(-1);
     if (last !== undefined && !isFirst(columns, place)) last.columns += 1;
-    else spans.push({ key: group.key, name: ownerName(group, isNeeded), title: ownerName(group, true), columns: 1 });
+    else spans.push({ key: group.key, name: ownerName(group, isNeeded), title: ownerName(group, true), columns: 1, isNamed: isOwn(columns[place]) });
   }
   return spans;
 }
@@ -25,6 +27,16 @@ export function isFirst(columns: readonly Shown[], place: number): boolean {
   const [here, before] = [columns[place]?.group, columns[place - 1]?.group];
   if (here === undefined || before === undefined) return true;
   return here.owner === null ? here.key !== before.key : here.owner.pipelineId !== before.owner?.pipelineId;
+}
+
+/** Whether a column is a pipeline's own: its builds, not one of its jobs. */
+export function isOwn(column: Shown | undefined): boolean {
+  return column?.columns.length === 1 && column.columns[0]?.isPipeline === true;
+}
+
+/** Whether nothing stands over a column that says whose it is: over a single one is no room, and a pipeline's own says it. */
+export function saysItself(columns: readonly Shown[], place: number): boolean {
+  return isFirst(columns, place) && (isFirst(columns, place + 1) || isOwn(columns[place]));
 }
 
 /** Whether a pipeline's name alone may not say which one is meant. */

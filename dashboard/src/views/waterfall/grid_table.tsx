@@ -1,6 +1,7 @@
 /** The grid itself: thousands of cells, of which those in sight are in the page, and a change paints one anew. */
 import { memo, useCallback, useEffect, useMemo, useRef, useState, type CSSProperties, type KeyboardEvent, type MouseEvent, type ReactElement, type RefObject } from "react";
 import type { Status } from "~/api/types";
+import { isSameList, useSame } from "~/state/use_same";
 import { useRem } from "~/ui/size";
 import { lookOf } from "~/lib/status";
 import { Instant } from "~/ui/instant";
@@ -11,7 +12,6 @@ import { cellOf, type Shown } from "./groups";
 import { hasSeveralRepositories, keyOf, letters, type Column, type Row } from "./model";
 import { CELL_REM, ROW_REM, useSight } from "./sight";
 import { isFirst } from "./spans";
-import { isSameList, useSame } from "~/state/use_same";
 import { walked, type Place } from "./walk";
 
 interface Props {

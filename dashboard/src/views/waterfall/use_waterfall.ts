@@ -2,6 +2,7 @@
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { useInfiniteQuery, useQueryClient, type InfiniteData, type QueryClient, type UseInfiniteQueryResult } from "@tanstack/react-query";
 import { get, type Query } from "~/api/request";
+import { isSameList, useSame } from "~/state/use_same";
 import { useRem } from "~/ui/size";
 import { onBatch } from "~/live/store";
 import { Commits } from "./commits";
@@ -10,7 +11,6 @@ import { columnsOf, partOf, type Column, type Part, type Row } from "./model";
 import { told, withRows } from "./patch";
 import { rowsOfScreen } from "./sight";
 import type { Waterfall } from "./types";
-import { isSameList, useSame } from "~/state/use_same";
 
 const STEP = 50;
 

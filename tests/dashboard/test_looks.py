@@ -136,4 +136,3 @@ def test_commits_of_several_repositories_say_of_which(visit: Callable[..., Page]
 
     expect(commits.first).to_be_visible()
     expect(page.locator(".waterfall-repository")).to_have_count(0)
-    expect(page.locator(".waterfall-groups th").filter(has_text="e2e")).to_have_count(0)

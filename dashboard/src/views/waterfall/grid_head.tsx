@@ -29,7 +29,7 @@ export const GridHead = memo(function GridHead({ columns, inSight, before, after
       <tr className="waterfall-groups">
         <th rowSpan={2} scope="col" className="waterfall-corner">Commit</th>
         {spans.map((span) => (
-          <th key={span.key} colSpan={span.columns} scope="colgroup" title={span.title}>{span.columns > 1 && !span.isNamed && <span className="foreign">{span.name}</span>}</th>
+          <th key={span.key} colSpan={span.columns} scope="colgroup" title={span.title}><span className={span.columns > 1 && !span.isNamed ? "foreign" : "visually-hidden"}>{span.name}</span></th>
         ))}
       </tr>
       <tr>

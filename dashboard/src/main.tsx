@@ -12,6 +12,7 @@ import { connect } from "./live/connection";
 import { refreshOnReturn } from "./live/returning";
 import { onBatch } from "./live/store";
 import { register } from "./offline/register";
+import { Boundary } from "./shell/boundary";
 import { Shell } from "./shell/shell";
 import { listenForKeys } from "./state/keys";
 import { followTheme } from "./state/theme";
@@ -34,7 +35,7 @@ void prepare(client, location).finally(() =>
   page.render(
     <StrictMode>
       <QueryClientProvider client={client}>
-        <Shell />
+        <Boundary><Shell /></Boundary>
       </QueryClientProvider>
     </StrictMode>,
   ),

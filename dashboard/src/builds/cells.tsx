@@ -30,7 +30,7 @@ export const CELLS: Readonly<Record<Column, (props: CellProps) => ReactNode>> = 
   waited: ({ build }) => <span className="number">{duration(build.queued_seconds)}</span>,
   duration: ({ build, usual }) => <Duration build={build} usual={usual} />,
   started: ({ build }) => <Started build={build} />,
-  link: ({ build }) => <Outside url={build.web_url} words={`Open at ${providerName(build.provider)}`} />,
+  link: ({ build }) => <Outside isOfRow url={build.web_url} words={`Open at ${providerName(build.provider)}`} />,
 };
 
 /** The link covers its whole row, so that a click anywhere opens the build. */

@@ -33,6 +33,11 @@ export function buildsQuery(search: URLSearchParams, frame: Pick<Frame, "since" 
   return present({ ...query, since: from === EVER ? null : from, until: to });
 }
 
+/** Whether the table looks at another span than the window: its chip says at which. */
+export function hasOwnSpan(search: URLSearchParams): boolean {
+  return spanOf(search).from !== null;
+}
+
 /** An end alone leaves the beginning open. */
 function spanOf(search: URLSearchParams): { from: string | null; to: string | null } {
   const to = search.get("to") || null;

@@ -136,27 +136,41 @@ function useRested(text: string): string {
   return rested;
 }
 
+/** Nobody asks for builds of before. */
+const FIRST_YEAR = 1970;
+
 function Moment({ label, name }: { label: string; name: "from" | "to" }): ReactElement {
   const { get, set } = useParameters();
   const at = get(name);
   const isInstant = at !== null && !Number.isNaN(Date.parse(at));
-  // What nothing can be asked of stays in the field, with the reason, and is not asked.
-  const [wrong, setWrong] = useState<string | null>(null);
+  // What is typed stays in the field until it can be asked for: a year comes digit by digit.
+  const [typed, type] = useState<string | null>(null);
+  const [seen, see] = useState(at);
+  if (seen !== at) {
+    see(at);
+    type(null);
+  }
+  const isTurned = (next: string | null): boolean => (name === "from" ? isTurnedRound(next, get("to")) : isTurnedRound(get("from"), next));
+  const isWrong = isTurned(instantOf(typed));
   const change = (value: string): void => {
-    const next = value === "" ? null : new Date(value).toISOString();
-    const [from, to] = name === "from" ? [next, get("to")] : [get("from"), next];
-    const isTurned = next !== null && isTurnedRound(from, to);
-    setWrong(isTurned ? value : null);
-    if (!isTurned) set({ [name]: next });
+    type(value);
+    const next = instantOf(value);
+    if (value === "" || (next !== null && !isTurned(next))) set({ [name]: next }, { replace: true });
   };
   const id = useId();
   return (
     <label className="field filters-moment">
       {label}
-      <input className="input" type="datetime-local" value={wrong ?? (isInstant ? localInput(new Date(at)) : "")} aria-invalid={wrong !== null} aria-describedby={wrong === null ? undefined : id} onChange={(event) => change(event.target.value)} />
-      {wrong !== null && <small id={id} role="alert" className="field-wrong">{name === "from" ? "Must be before “Queued until”." : "Must be after “Queued from”."}</small>}
+      <input className="input" type="datetime-local" value={typed ?? (isInstant ? localInput(new Date(at)) : "")} aria-invalid={isWrong} aria-describedby={isWrong ? id : undefined} onChange={(event) => change(event.target.value)} />
+      {isWrong && <small id={id} role="alert" className="field-wrong">{name === "from" ? "Must be before “Queued until”." : "Must be after “Queued from”."}</small>}
     </label>
   );
+}
+
+/** Null of nothing, and of a year that is only being typed. */
+function instantOf(typed: string | null): string | null {
+  const at = new Date(typed ?? "");
+  return at.getFullYear() >= FIRST_YEAR ? at.toISOString() : null;
 }
 
 /** Whether a span would end before it begins. */

@@ -45,7 +45,8 @@ function Search(): ReactElement {
   const [seen, see] = useState(asked);
   if (seen !== asked) {
     see(asked);
-    type(asked);
+    // What was typed has just become what is asked: the space after a word stays.
+    if (typed.trim() !== asked) type(asked);
   }
   useEffect(() => {
     if (typed.trim() === asked) return undefined;

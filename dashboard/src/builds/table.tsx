@@ -9,7 +9,8 @@ import { useShortcuts } from "~/state/keys";
 import { isSameList, useSame } from "~/state/use_same";
 import { keeping, useParameters } from "~/state/url";
 import { Icon } from "~/ui/icon";
-import { Blank, Failure } from "~/ui/states";
+import { openOutside } from "~/ui/outside";
+import { Blank, Failure, Older } from "~/ui/states";
 import { useSize } from "~/ui/size";
 import { useScrolled } from "~/ui/use_scrolled";
 import { NARROW, SHAPES, columnsOr, fitting, tracks, type Column } from "./columns";
@@ -59,6 +60,7 @@ export function BuildTable({ query, none, fixed }: Props): ReactElement {
   if (list.headError !== null && (rows === undefined || list.isOld)) return <Failure error={list.headError} again={list.askAgain} />;
   return (
     <div ref={frame} className="builds" data-old={list.isOld || undefined} aria-busy={rows === undefined || list.isOld}>
+      <Older of={list.standing} />
       {isBlank ? (
         <NoBuild none={none} fixed={fixed} />
       ) : (
@@ -226,7 +228,12 @@ function useCursor(rows: Rows | undefined, rowPx: number, scroller: RefObject<HT
   const open = (): void => {
     if (chosen !== null && index >= 0) navigate(keeping(`/builds/${chosen}`, search));
   };
+  const provider = (): void => {
+    const build = rows === undefined || index < 0 ? undefined : rowAt(rows, index);
+    openOutside(build?.web_url);
+  };
   useShortcuts([
+    { keys: ["o"], words: "Open the build at the provider", group: "Builds", run: provider, isThere: () => index >= 0 },
     { keys: ["j"], words: "Next build", group: "Builds", run: () => go(1) },
     { keys: ["k"], words: "Previous build", group: "Builds", run: () => go(-1) },
   ]);

@@ -5,6 +5,7 @@ import type { Query } from "~/api/request";
 import type { Builds } from "~/api/types";
 import { useGet } from "~/api/use";
 import { onBatch } from "~/live/store";
+import type { Standing } from "~/ui/states";
 import { Listing, type Listed } from "./listing";
 
 export interface UsedListing extends Listed {
@@ -12,6 +13,8 @@ export interface UsedListing extends Listed {
   /** Why there is not even a first page. */
   headError: unknown;
   askAgain: () => void;
+  /** How old the newest page is, where it could not be asked for again. */
+  standing: Standing;
 }
 
 /** `isAway`: the reader is further down, so that nothing may move. */
@@ -32,7 +35,7 @@ export function useListing(asked: Query, isAway: boolean): UsedListing {
   useEffect(() => () => listing.stop(), [listing]);
 
   const listed = useSyncExternalStore(listing.watch, listing.now);
-  return { ...listed, listing, headError: head.isError ? head.error : null, askAgain: () => void head.refetch() };
+  return { ...listed, listing, headError: head.isError ? head.error : null, askAgain: () => void head.refetch(), standing: head };
 }
 
 /** The question, which does not move on with the hour while somebody reads further down. */

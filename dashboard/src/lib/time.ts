@@ -7,6 +7,7 @@ export const DAY = 24 * HOUR;
 
 const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const CLOCK_EXACT = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23" });
 const DATE = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const DATE_WITH_YEAR = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
 
@@ -16,6 +17,11 @@ export function zone(): string {
 
 export function exact(instant: string | Date): string {
   return EXACT.format(new Date(instant));
+}
+
+/** To the millisecond, as a log has it. */
+export function clock(instant: string | Date): string {
+  return CLOCK_EXACT.format(new Date(instant));
 }
 
 /** How long ago, short: `now`, `40 s ago`, `5 min ago`, `3 h ago`, `2 d ago`, then the date. */

@@ -81,7 +81,9 @@ async function fresh(request: Request, name: string): Promise<Response> {
     if (response.ok) await (await caches.open(SHELL_CACHE)).put(name, response.clone());
     return response;
   }
-  return (await caches.match(name, { ignoreVary: true })) ?? asked;
+  // Of this version, before that of the one before, which is kept for pages that are still open.
+  const kept = await (await caches.open(SHELL_CACHE)).match(name, { ignoreVary: true });
+  return kept ?? (await caches.match(name, { ignoreVary: true })) ?? asked;
 }
 
 /** From the network while it answers in time and is well; else as it was. */

@@ -68,7 +68,6 @@ export async function signIn(key: string): Promise<void> {
   await look();
 }
 
-/** Forgotten here only once the server has ended it. */
 /** Back to nobody, after a key that may not do what it was asked for. Where reading needs one, too, it stays: it may be good for that. */
 export async function takeBack(): Promise<void> {
   if (caller?.is_reading_free !== true) return;
@@ -76,6 +75,7 @@ export async function takeBack(): Promise<void> {
   await look();
 }
 
+/** Forgotten here only once the server has ended it. */
 export async function signOut(): Promise<void> {
   await send<undefined>("DELETE", PATH);
   if (caller?.is_reading_free === false) window.location.reload();

@@ -18,6 +18,7 @@ export function ThemeMenu({ onKeys }: { onKeys: () => void }): ReactElement {
   const chosen = useTheme();
   const [path] = useLocation();
   const [leaves, setLeaves] = usePreference("leaveBrowserKeys", flagOr(false));
+  const [isQuiet, setQuiet] = usePreference("leaveLetters", flagOr(false));
   const icon = THEMES.find((one) => one.theme === chosen)?.icon ?? "screen";
   return (
     <Menu label={<Icon name={icon} />} words="Appearance and keys" className="button square plain">
@@ -31,6 +32,9 @@ export function ThemeMenu({ onKeys }: { onKeys: () => void }): ReactElement {
       <hr />
       <label className="choice">
         <input type="checkbox" checked={leaves} onChange={(event) => setLeaves(event.target.checked)} /> Leave Ctrl+R and Ctrl+F to the browser, and Alt+1 to 7
+      </label>
+      <label className="choice">
+        <input type="checkbox" checked={isQuiet} onChange={(event) => setQuiet(event.target.checked)} /> Single letters do nothing
       </label>
       <button type="button" className="choice" onClick={onKeys}>
         <Icon name="keyboard" /> Keys <kbd className="push">?</kbd>

@@ -113,3 +113,14 @@ test("offered is only what a key does here and now", () => {
   writeText("leaveBrowserKeys", "true");
   expect(offered()).toEqual(["Refresh: r", "Search the log: /"]);
 });
+
+test("single letters do nothing where somebody switched them off, and are not offered", () => {
+  const run = vi.fn<() => void>();
+  renderHook(() => useShortcuts([{ keys: ["p", "?", "Ctrl+r", "Escape"], words: "Do", group: "Test", run }]));
+  writeText("leaveLetters", "true");
+
+  expect([press("p", document.body), press("?", document.body), run.mock.calls.length]).toEqual([true, true, 0]);
+  expect(renderHook(useAllShortcuts).result.current.map(({ keys }) => keys)).toEqual([["Ctrl+r", "Escape"]]);
+  press("Escape", document.body);
+  expect(run).toHaveBeenCalledTimes(1);
+});

@@ -53,8 +53,13 @@ export function useAllShortcuts(): readonly Shortcut[] {
 }
 
 /** Whether keys that browsers use themselves (Ctrl+R, Ctrl+F, Alt with a number) are left to them. */
-export function leavesBrowserKeys(): boolean {
+function leavesBrowserKeys(): boolean {
   return readText("leaveBrowserKeys") === "true";
+}
+
+/** Whether single letters and signs do nothing: who dictates, or lost the focus while typing, would do what nobody meant. */
+function leavesLetters(): boolean {
+  return readText("leaveLetters") === "true";
 }
 
 export function listenForKeys(): () => void {
@@ -76,7 +81,7 @@ function handle(event: KeyboardEvent): void {
 }
 
 function isLeft(key: string): boolean {
-  return /^(?:Ctrl|Alt)\+/.test(key) && leavesBrowserKeys();
+  return [...key].length === 1 ? leavesLetters() : /^(?:Ctrl|Alt)\+/.test(key) && leavesBrowserKeys();
 }
 
 /** Of those that would act, the one whose layer came last: it lies on top. */

@@ -58,7 +58,7 @@ function frameOf(search: URLSearchParams, hour: number): Frame {
   const since = search.get("since");
   if (since !== null && !Number.isNaN(Date.parse(since))) return named(since, search.get("until"), hour);
   const asked = search.get("window");
-  const name: SpanName = asked !== null && asked in SPANS ? (asked as SpanName) : DEFAULT_SPAN;
+  const name: SpanName = asked !== null && Object.hasOwn(SPANS, asked) ? (asked as SpanName) : DEFAULT_SPAN;
   const span = SPANS[name];
   return { since: new Date(hour - span.length).toISOString(), until: null, bucket: span.bucket, span: name, words: `last ${span.words}` };
 }

@@ -6,10 +6,18 @@ export function isSafe(url: string | null | undefined): url is string {
   return typeof url === "string" && /^https?:\/\//i.test(url);
 }
 
-export function Outside({ url, words, children }: { url: string | null | undefined; words: string; children?: ReactNode }): ReactElement | null {
+interface Props {
+  url: string | null | undefined;
+  words: string;
+  /** Of a row that keys walk: no stop of the tab key. */
+  isOfRow?: boolean;
+  children?: ReactNode;
+}
+
+export function Outside({ url, words, isOfRow = false, children }: Props): ReactElement | null {
   if (!isSafe(url)) return null;
   return (
-    <a href={url} target="_blank" rel="noreferrer noopener" title={words} className="outside">
+    <a href={url} target="_blank" rel="noreferrer noopener" title={words} className="outside" tabIndex={isOfRow ? -1 : undefined}>
       {children}
       <Icon name="link" words={words} />
     </a>

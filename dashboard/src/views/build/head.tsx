@@ -81,13 +81,14 @@ function Durations({ build, usual, now }: { build: OneBuild; usual: Usual | null
   const seconds = secondsSoFar(build, now);
   const reason = build.attempts.find((one) => one.number === build.attempt)?.cancel_reason;
   const compared = usual === null || seconds === null ? null : againstUsual(seconds, usual, build.status);
-  const share = build.progress ?? (usual === null || seconds === null ? null : seconds / usual.p50);
+  const isRunning = build.status === "running" && build.stale_since === null;
+  const ofUsual = usual === null || seconds === null || usual.p50 === 0 ? null : seconds / usual.p50;
   return (
     <dl className="build-figures">
-      <Figure name={build.status === "running" ? "Running for" : "Duration"} value={duration(seconds)}>
-        {build.status === "running" && share !== null
-          ? <Progress share={share} words={usual === null ? "of what the provider expects" : `of the usual ${duration(usual.p50)}`} />
-          : compared !== null && <AgainstUsual compared={compared} />}
+      <Figure name={isRunning ? "Running for" : "Duration"} value={duration(seconds)}>
+        {isRunning && ofUsual !== null && <Progress share={ofUsual} words={`of the usual ${duration(usual?.p50)}`} />}
+        {isRunning && ofUsual === null && build.progress !== null && <Progress share={build.progress} words="of what the provider expects" />}
+        {!isRunning && compared !== null && <AgainstUsual compared={compared} />}
       </Figure>
       {usual !== null && (
         <Figure name="Usually" value={duration(usual.p50)}>

@@ -29,7 +29,12 @@ test("of what broke only longer is said, and nothing of what came to no verdict"
 });
 
 test("what runs is as long as it has run", () => {
-  const build = { started_at: "2026-11-20T12:00:00Z", finished_at: null, duration_seconds: 0, status: "running" } as const;
+  const build = { started_at: "2026-11-20T12:00:00Z", finished_at: null, duration_seconds: 0, status: "running", stale_since: null } as const;
   expect(secondsSoFar(build, Date.parse("2026-11-20T12:01:30Z"))).toBe(90);
   expect(secondsSoFar({ ...build, duration_seconds: 42, status: "failed" }, 0)).toBe(42);
+});
+
+test("what nobody believes to run takes no longer than was seen", () => {
+  const build = { started_at: "2026-11-20T12:00:00Z", duration_seconds: null, status: "running", stale_since: "2026-11-20T14:00:00Z" } as const;
+  expect(secondsSoFar(build, Date.parse("2026-11-20T18:00:00Z"))).toBeNull();
 });

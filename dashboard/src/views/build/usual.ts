@@ -28,8 +28,8 @@ export function againstUsual(seconds: number, usual: Usual, status: Status | nul
   return { words: by, tone: usual.p95 !== null && seconds > usual.p95 ? "late" : "none" };
 }
 
-/** Seconds from start to finish, or to now while it runs; what the provider shows where it is over. */
-export function secondsSoFar(build: Pick<Build, "status" | "started_at" | "duration_seconds">, now: number): number | null {
-  if (build.status === "running" && build.started_at !== null) return Math.max(0, (now - Date.parse(build.started_at)) / 1000);
+/** Seconds from start to finish, or to now while it is believed to run; what the provider shows where it is over. */
+export function secondsSoFar(build: Pick<Build, "status" | "started_at" | "duration_seconds" | "stale_since">, now: number): number | null {
+  if (build.status === "running" && build.stale_since === null && build.started_at !== null) return Math.max(0, (now - Date.parse(build.started_at)) / 1000);
   return build.duration_seconds;
 }

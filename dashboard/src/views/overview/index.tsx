@@ -3,7 +3,7 @@ import { useEffect, useMemo, type ReactElement } from "react";
 import type { QueryClient } from "@tanstack/react-query";
 import { question } from "~/api/use";
 import { BUILDS_ID, showBuilds } from "~/builds/builds_link";
-import { buildsQuery } from "~/builds/filter";
+import { buildsQuery, hasOwnSpan } from "~/builds/filter";
 import { BuildFilters } from "~/builds/filters";
 import { Listing } from "~/builds/listing";
 import { BuildTable } from "~/builds/table";
@@ -49,7 +49,7 @@ export default function View(): ReactElement {
         <BrokenNow query={query} />
       </div>
       <div id={BUILDS_ID} className="overview-builds">
-        <Panel title="Builds" aside={search.has("from") ? undefined : frame.words} isFlush>
+        <Panel title="Builds" aside={hasOwnSpan(search) ? undefined : frame.words} isFlush>
           <BuildFilters query={asked} />
           <BuildTable query={asked} />
         </Panel>

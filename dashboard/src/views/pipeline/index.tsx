@@ -4,7 +4,7 @@ import { useParams } from "wouter";
 import { Refused } from "~/api/request";
 import type { OnePipeline, PipelineFigures } from "~/api/types";
 import { useGet } from "~/api/use";
-import { buildsQuery } from "~/builds/filter";
+import { buildsQuery, hasOwnSpan } from "~/builds/filter";
 import { BuildFilters } from "~/builds/filters";
 import { BuildTable } from "~/builds/table";
 import { zone } from "~/lib/time";
@@ -94,7 +94,7 @@ function Builds({ id }: { id: number }): ReactElement {
   }, []);
   return (
     <div id={BUILDS_ID} className="overview-builds">
-      <Panel title="Builds" aside={frame.words} isFlush>
+      <Panel title="Builds" aside={hasOwnSpan(search) ? undefined : frame.words} isFlush>
         <BuildFilters query={query} fixed={SETTLED} />
         <BuildTable query={query} fixed={SETTLED} />
       </Panel>

@@ -98,7 +98,7 @@ export function Elsewhere({ id, name }: { id: number; name: string }): ReactElem
           </div>
           <img src={badge} alt={`The badge of ${name}`} height="20" />
         </div>
-        <Copyable label="Badge as Markdown" text={`[![${escaped(name)}](${origin}${badge})](${origin}/app/pipelines/${id})`} />
+        <Copyable label="Badge as Markdown" text={`[![${escaped(name)}](${origin}${badge})](${origin}/pipelines/${id})`} />
         <Copyable label="For tray clients (CCTray)" text={`${origin}/cc.xml?pipeline_id=${id}`} />
         <p className="quiet">Where reading needs a key, a tray client sends it as the password of HTTP Basic.</p>
       </div>

@@ -46,3 +46,12 @@ test("a build that was deleted is gone, whether it was answered or told of", asy
   happens([], [2, 4]);
   expect(shown()).toEqual(["build 5", "build 3", "build 1"]);
 });
+
+test("what is answered later than it was told of is what is shown", async () => {
+  const told = named(3, { status: "running", recorded_at: "2026-11-20T12:00:00Z" });
+  await show(named(3, { status: "failed", recorded_at: "2026-11-20T12:00:05Z" }));
+  happens([told]);
+  expect(screen.getByText("Failed")).toBeTruthy();
+  happens([{ ...told, status: "succeeded", recorded_at: "2026-11-20T12:00:09Z" }]);
+  expect(screen.getByText("Succeeded")).toBeTruthy();
+});

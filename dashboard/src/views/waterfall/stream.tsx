@@ -2,6 +2,7 @@
 import { memo, useEffect, useState, type ReactElement } from "react";
 import type { Query } from "~/api/request";
 import { fits } from "~/builds/filter";
+import { laterOf } from "~/builds/order";
 import { useGet } from "~/api/use";
 import type { Build, Builds } from "~/api/types";
 import { onBatch } from "~/live/store";
@@ -20,8 +21,10 @@ export function Stream({ query }: { query: Query }): ReactElement {
     <Panel title="Live" aside="the newest change on top" isFlush className="waterfall-stream">
       <Answered of={newest} rows={10}>
         {({ builds }) => {
+          const answered = new Map(builds.map((build) => [build.id, build]));
           const known = new Set(changed.map((build) => build.id));
-          const all = [...changed, ...builds.filter(({ id }) => !known.has(id) && !gone.has(id))].slice(0, MOST);
+          const latest = changed.map((build) => laterOf(build, answered.get(build.id) ?? build));
+          const all = [...latest, ...builds.filter(({ id }) => !known.has(id) && !gone.has(id))].slice(0, MOST);
           if (all.length === 0) return <Blank icon="pulse" title="Quiet">What is built next appears here.</Blank>;
           return <ol>{all.map((build) => <Entry key={build.id} build={build} />)}</ol>;
         }}

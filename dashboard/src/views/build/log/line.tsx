@@ -2,6 +2,7 @@
 import { memo, type CSSProperties, type ReactElement, type ReactNode } from "react";
 import { lineOf, type Colour, type Span, type Style } from "~/lib/ansi";
 import { count, whole } from "~/lib/numbers";
+import { clock, exact } from "~/lib/time";
 import { Icon } from "~/ui/icon";
 import { LONGEST, readLine, type Kind } from "./lines";
 import { placesOf } from "./search";
@@ -24,7 +25,8 @@ interface Props {
 const SAID: Partial<Record<Kind, string>> = { error: "Error: ", warning: "Warning: ", notice: "Notice: ", command: "$ ", debug: "Debug: " };
 
 export const LogLine = memo(function LogLine({ number, raw, from, isError, isLinked, isCurrent, hasTimes, words, folds, isFolded, fold }: Props): ReactElement {
-  const { at, kind, text } = readLine(raw);
+  const { at: said, kind, text } = readLine(raw);
+  const at = said !== null && !Number.isNaN(Date.parse(said)) ? said : null;
   const { spans } = lineOf(text, from);
   const name = `log-line log-${kind}${isError ? " log-bad" : ""}${isLinked ? " log-linked" : ""}${isCurrent ? " log-current" : ""}`;
   return (
@@ -33,7 +35,7 @@ export const LogLine = memo(function LogLine({ number, raw, from, isError, isLin
         {isError && <Icon name="cross" />}
         {number}
       </a>
-      {hasTimes && <span className="log-time">{at?.slice(11, 23) ?? ""}</span>}
+      {hasTimes && <span className="log-time" title={at === null ? undefined : exact(at)}>{at === null ? "" : clock(at)}</span>}
       <span className="log-fold">
         {folds > 0 && (
           <button type="button" onClick={() => fold(number - 1, !isFolded)} aria-expanded={!isFolded} aria-label={`${count(folds, "line")} under line ${number}`}>

@@ -28,7 +28,7 @@ from shared.config.settings import ProviderSettings
 from shared.database import limit_waiting
 from shared.errors import CredentialRefused, LeaseLost, NotFound, ObservatoryError, ProviderError, RateLimited
 from shared.http.rate_limit import Budget
-from shared.log_requests import MOST_TRIES, Claim
+from shared.log_requests import MOST_TRIES, Claim, State
 from shared.secret import SecretUnavailable
 from shared.stored_logs import NewLog
 
@@ -258,7 +258,10 @@ class LogFetcher:
     def _settle(self, claim: Claim, outcome: Outcome) -> None:
         with Session(self._engine) as session, session.begin():
             limit_waiting(session)
-            log_requests.settle(session, claim, outcome.state, outcome.reason, outcome.again_seconds)
+            # What ended while it was fetched grows no more: there is nothing to wait for.
+            is_over = outcome.state is State.STORED and log_requests.ended_meanwhile(session, claim)
+            again_seconds = 0.0 if is_over else outcome.again_seconds
+            log_requests.settle(session, claim, outcome.state, outcome.reason, again_seconds)
             if outcome.logs and claim.is_whole:
                 stored_logs.clear(session, claim.build_id, claim.attempt)
             stored_logs.store(session, claim.build_id, claim.attempt, outcome.logs)

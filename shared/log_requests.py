@@ -145,6 +145,12 @@ _CLAIM = text("""
     LEFT JOIN jobs j ON j.build_id = c.build_id AND j.attempt = c.attempt AND j.external_id = c.job_external_id
 """)
 
+_HAS_FINISHED = text("""
+    SELECT coalesce(j.is_finished, a.is_finished, false) FROM attempts a
+    LEFT JOIN jobs j ON j.build_id = a.build_id AND j.attempt = a.number AND j.external_id = :job
+    WHERE a.build_id = :build_id AND a.number = :attempt
+""")
+
 _RENEW = text("""
     UPDATE log_requests SET lease_until = clock_timestamp() + make_interval(secs => :seconds)
     WHERE id = :id AND fence = :fence AND state = 'fetching' RETURNING id
@@ -225,6 +231,12 @@ def settle(session: Session, held: Claim, state: State, reason: str | None, agai
     given = {"id": held.id, "fence": held.fence, "state": state, "reason": reason, "again": again_seconds}
     if session.scalar(_SETTLE, given) is None:
         raise LeaseLost(f"log request {held.id} is answered by another process now")
+
+
+def ended_meanwhile(session: Session, held: Claim) -> bool:
+    """Whether what still ran when its log was claimed has ended since: what was fetched may lack the end of it."""
+    given = {"build_id": held.build_id, "attempt": held.attempt, "job": held.job_external_id}
+    return not held.was_finished and bool(session.scalar(_HAS_FINISHED, given))
 
 
 def abandon(session: Session, owner: str) -> int:

@@ -175,6 +175,25 @@ def test_a_log_that_grows_is_fetched_anew(database: Engine) -> None:
     assert (after.text, after.headers["X-Log-Complete"]) == ("first\nsecond\n", "true")
 
 
+def test_what_ended_while_its_log_was_fetched_is_fetched_anew_at_once(database: Engine) -> None:
+    texts = ["first\n", "first\nsecond\n"]
+    stands: list[LogStand] = []
+
+    def storage(_: Heard) -> bytes:
+        stands[0].world.run("UPDATE jobs SET is_finished = true, finished_at = now(), status = 'succeeded'")
+        return plain(texts.pop(0) if len(texts) > 1 else texts[0])
+
+    with github(database, storage) as (stand, _, kept):
+        stands.append(stand)
+        stand.world.run("UPDATE jobs SET is_finished = false, finished_at = NULL, status = 'running'")
+        before = stand.job_log()
+        after, again = stand.job_log(), stand.job_log()
+
+    assert (before.text, before.headers["X-Log-Complete"]) == ("first\n", "false")
+    assert (after.text, after.headers["X-Log-Complete"]) == ("first\nsecond\n", "true")
+    assert (again.text, len(kept.heard)) == (after.text, 2)
+
+
 def test_an_attempt_that_changed_after_its_log_was_stored_is_read_again(database: Engine) -> None:
     texts = [{"0_test.txt": "one\n"}, {"0_test.txt": "one\n", "1_deploy.txt": "two\n"}]
     with github(database, lambda _: plain(a_zip(texts[0]), content_type="application/zip")) as (stand, api, _):

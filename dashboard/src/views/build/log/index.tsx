@@ -39,17 +39,18 @@ export function Log({ build, attempt, job, hasJobs, isOpen, isBroken }: Props): 
   const { state, again } = useLog(build, attempt, job, hasJobs, isOpen);
   if (state.phase !== "read" && state.text.count === 0) return <NoLines state={state} again={again} isOpen={isOpen} />;
   if (state.text.count === 0) return <Blank icon="list" title={state.isComplete ? "It printed nothing" : "Nothing was printed yet"} />;
-  return <Lines key={`${build} ${attempt} ${job}`} state={state} again={again} isBroken={isBroken} download={{ build, attempt, job }} />;
+  return <Lines key={`${build} ${attempt} ${job}`} state={state} again={again} isOpen={isOpen} isBroken={isBroken} download={{ build, attempt, job }} />;
 }
 
 interface LinesProps {
   state: LogState;
   again: () => void;
+  isOpen: boolean;
   isBroken: boolean;
   download: Download;
 }
 
-function Lines({ state, again, isBroken, download }: LinesProps): ReactElement {
+function Lines({ state, again, isOpen, isBroken, download }: LinesProps): ReactElement {
   const { get, set } = useParameters();
   const view = useLogView(state);
   const [words, setWords] = useState(get("find") ?? "");
@@ -137,12 +138,12 @@ function Lines({ state, again, isBroken, download }: LinesProps): ReactElement {
         count={view.rows.count} rowsALine={isWrapped ? Math.max(1, average / COLUMNS) : 1} render={render}
         wanted={view.wanted} rowOf={(line) => view.rows.rowOf(line)} isFollowing={isFollowing} onLeave={() => setIsFollowing(false)}
       />
-      <Foot state={state} again={again} />
+      <Foot state={state} again={again} isOpen={isOpen} />
     </div>
   );
 }
 
-function Foot({ state, again }: { state: LogState; again: () => void }): ReactElement {
+function Foot({ state, again, isOpen }: { state: LogState; again: () => void; isOpen: boolean }): ReactElement {
   return (
     <footer className="log-foot">
       <span>{count(state.text.count, "line")}</span>
@@ -150,7 +151,7 @@ function Foot({ state, again }: { state: LogState; again: () => void }): ReactEl
       {state.masked > 0 && <span title="What looked like a secret was replaced by [secret] before the log was stored">{count(state.masked, "secret")} masked</span>}
       {state.isTruncated && <span className="tag late">Cut: the provider's log is longer than what is kept</span>}
       <span className="push" role="status">
-        <Going state={state} />
+        <Going state={state} isOpen={isOpen} />
         {state.problem !== null && <> · <span className="foreign">{state.problem.detail ?? state.problem.title}</span></>}
       </span>
       {state.phase === "stopped" && <button type="button" className="button plain" onClick={again}>Ask again</button>}
@@ -159,11 +160,12 @@ function Foot({ state, again }: { state: LogState; again: () => void }): ReactEl
 }
 
 /** Whether more is to come. */
-function Going({ state: { phase, problem, isComplete } }: { state: LogState }): ReactNode {
+function Going({ state: { phase, problem, isComplete }, isOpen }: { state: LogState; isOpen: boolean }): ReactNode {
   if (phase === "reading") return <><Icon name="ring" spins /> Reading</>;
   if (phase === "stopped") return "What came before; it is asked for no more";
   if (problem !== null) return "What came before; it is asked for again";
-  return isComplete ? "Complete" : <><Icon name="ring" spins /> Still growing, asked for every 10 s</>;
+  if (isComplete) return "Complete";
+  return <><Icon name="ring" spins /> {isOpen ? "Still growing, asked for every 10 s" : "Over; its end is being asked for"}</>;
 }
 
 function size(bytes: number): string {

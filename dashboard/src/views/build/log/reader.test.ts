@@ -126,6 +126,27 @@ test("there is no log yet while the build is open, and there is one once it is o
   expect(textOf(await until(reader, (now) => now.phase === "read"))).toEqual(["done"]);
 });
 
+test("once it is over its end is asked for at once, and waited for: then it is complete", async () => {
+  const finished = whole("one\ntwo\n", true);
+  // As the server does: who will not wait is answered with what there was before.
+  const asIs: Answer = (request, response) => (request.url?.includes("wait=0") === true ? whole("one\n", false) : finished)(request, response);
+  answers = [whole("one\n", false), asIs];
+  const reader = reading(false, true);
+  await until(reader, (state) => state.phase === "read" && state.text.count === 1);
+  reader.hurry(false);
+  expect(textOf(await until(reader, (state) => state.isComplete))).toEqual(["one", "two"]);
+  expect(asked).toHaveLength(2);
+});
+
+test("what still grows is not waited for", async () => {
+  answers = [whole("one\n", false)];
+  const reader = reading(false, true);
+  await until(reader, (state) => state.phase === "read");
+  reader.again();
+  await vi.waitFor(() => expect(asked).toHaveLength(2));
+  expect(asked[1]).toContain("wait=0");
+});
+
 test("a log that may not be read is not asked for again", async () => {
   answers = [problem(403, "This key may not read logs.")];
   const reader = reading();

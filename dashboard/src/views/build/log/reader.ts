@@ -143,7 +143,8 @@ export class LogReader {
 
   private async ask(signal: AbortSignal): Promise<Answer> {
     const { build, attempt, job } = this.at;
-    const wait = this.state.bytes > 0 ? 0 : 8;
+    // What was read before would be answered at once; of what is over the end is worth waiting for.
+    const wait = this.state.bytes > 0 && this.isBuildOpen ? 0 : 8;
     const headers: Record<string, string> = this.isGrowing() ? { Range: `bytes=${this.state.bytes - this.end.length}-` } : {};
     const path = address(`/api/builds/${build}/log`, { attempt, job, wait });
     const response = await fetch(path, { headers, signal, credentials: "same-origin", cache: "no-store" });

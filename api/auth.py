@@ -95,7 +95,7 @@ def is_anyone() -> bool:
 def must_not_be_anyone() -> None:
     """Refuse what `public_read` does not open: it opens what was built, not how we reach people."""
     if is_anyone():
-        raise _refusal(principal(), Permission.READ)
+        raise refusal(principal(), Permission.READ)
 
 
 def authenticate_key(presented: str) -> LiveKey | None:
@@ -117,7 +117,7 @@ def _pass_gate() -> None:
     # Looked up before the permission, so that a wrong key is told so even where none is needed.
     g.principal = caller(server)
     if permission is None or not g.principal.may(permission):
-        raise _refusal(g.principal, permission)
+        raise refusal(g.principal, permission)
 
 
 def identify() -> Principal | None:
@@ -153,11 +153,12 @@ def _presented(header: str) -> str | None:
         return None
 
 
-def _refusal(caller: Principal, permission: Permission | None) -> Problem:
-    if caller.key is None:
+def refusal(who: Principal, permission: Permission | None) -> Problem:
+    """Why this caller may not do it: 401 without a key, 403 with one that does not allow it."""
+    if who.key is None:
         return _unauthorized(f"This needs a key with the scope {permission}: send Authorization: Bearer bo_live_…")
-    scopes = ", ".join(sorted(caller.key.scopes)) or "nothing"
-    return Problem(403, f"The key {caller.name} may {scopes}; this needs {permission}.")
+    scopes = ", ".join(sorted(who.key.scopes)) or "nothing"
+    return Problem(403, f"The key {who.name} may {scopes}; this needs {permission}.")
 
 
 def _unauthorized(detail: str) -> Problem:

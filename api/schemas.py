@@ -6,6 +6,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validates_sc
 
 from api.fields import Count, Identifier, Instant, OneOf, RowCount, Several, Words, ZoneName
 from api.file_format import FileFormat, accepted_format
+from shared.keys import Scope as KeyScope
 from shared.metrics import Bucket, Grouping
 from shared.queries import CANCEL_REASONS, BuildFilter
 from shared.scope import Scope
@@ -249,6 +250,11 @@ class KeyBody(Refusing):
     """A key to trade for a session."""
 
     key = Words(required=True, load_only=True, metadata=about("a key made with observatory key create"))
+    scope = OneOf(
+        [str(scope) for scope in KeyScope],
+        load_default=None,
+        metadata=about("what the session is wanted for: a key that does not allow it opens none"),
+    )
 
 
 def scope_of(query: dict[str, Any]) -> Scope:

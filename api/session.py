@@ -4,10 +4,10 @@ from typing import Any
 
 from flask import Response, request
 
-from api.auth import COOKIE, authenticate_key, caller, identify, needs
+from api.auth import COOKIE, authenticate_key, caller, identify, needs, refusal
 from api.origins import is_published
 from api.parameters import ApiBlueprint
-from api.principal import Permission
+from api.principal import Permission, holder_of
 from api.problems import Problem
 from api.schemas import KeyBody, NoQuery
 from api.services import services, write
@@ -53,6 +53,9 @@ def open_session(_: dict[str, Any], body: dict[str, Any]) -> Response:
     key = authenticate_key(body["key"])
     if key is None or key.is_session:
         raise Problem(401, "The key is not valid: malformed, unknown, revoked or expired.")
+    if body["scope"] is not None and body["scope"] not in key.scopes:
+        # The session of before stays: a key that is of no use takes nobody's place.
+        raise refusal(holder_of(key), Permission(body["scope"]))
     now = utc_now()
     with write() as session:
         value, end = create_session(session, key, now)

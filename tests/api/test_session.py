@@ -42,6 +42,20 @@ def test_a_key_becomes_a_cookie_that_may_what_the_key_may(world: World) -> None:
     assert client.post("/api/collect/trigger").status_code == 202
 
 
+def test_a_key_that_does_not_allow_what_the_session_is_for_takes_nobodys_place(world: World) -> None:
+    reader = world.key(Scope.READ, name="reader")
+    client = serve(world.engine, host="0.0.0.0")
+    sign_in(client, world.key(Scope.READ, Scope.SILENCE, name="before"))
+
+    refused = client.post("/api/session", json={"key": reader, "scope": "collect"})
+
+    assert (refused.status_code, "Set-Cookie" in refused.headers) == (403, False)
+    assert refused.get_json()["detail"] == "The key reader may read; this needs collect."
+    assert caller(client)["name"] == "before"
+    assert client.post("/api/session", json={"key": reader, "scope": "read"}).status_code == 201
+    assert caller(client)["name"] == "reader"
+
+
 def test_over_https_the_cookie_is_never_sent_in_the_clear(world: World) -> None:
     key = world.key(Scope.READ)
 

@@ -4037,6 +4037,12 @@ export interface components {
         KeyBody: {
             /** @description a key made with observatory key create */
             key: string;
+            /**
+             * @description what the session is wanted for: a key that does not allow it opens none
+             * @default null
+             * @enum {string|null}
+             */
+            scope: "read" | "logs" | "collect" | "silence" | "config" | null;
         };
         Session: {
             /** @description of the key */

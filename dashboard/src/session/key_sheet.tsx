@@ -1,11 +1,10 @@
 /** Asks for a key once: it is traded for a cookie that no script can read, and what was wished for goes on. */
 import { useState, type FormEvent, type ReactElement } from "react";
+import { Copyable } from "~/ui/copy";
 import { Icon } from "~/ui/icon";
 import { Sheet } from "~/ui/sheet";
 import { Failure } from "~/ui/states";
-import { Copyable } from "~/ui/copy";
-import { lacksKey } from "./refusals";
-import { signIn, takeBack, useSession } from "./session";
+import { signIn } from "./session";
 import "./session.css";
 
 interface Props {
@@ -21,21 +20,17 @@ export function KeySheet({ what, scope, refusal, run, onClose }: Props): ReactEl
   const [key, setKey] = useState("");
   const [error, setError] = useState<unknown>(null);
   const [isBusy, setBusy] = useState(false);
-  const isSomebody = useSession() !== null;
-  // As it was when the key was asked for.
-  const [wasSomebody] = useState(isSomebody);
   const go = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
     setBusy(true);
     setError(null);
     try {
-      await signIn(key.trim());
+      await signIn(key.trim(), scope);
       await run();
       onClose();
     } catch (problem) {
       setError(problem);
       setBusy(false);
-      if (lacksKey(problem) && !wasSomebody) await takeBack();
     }
   };
   return (

@@ -1,8 +1,7 @@
 /** Something that needs a key: done at once where a session allows it, else after a key was asked for. */
 import { useCallback, useState, type ReactElement } from "react";
-import type { Refused } from "~/api/request";
+import { Refused } from "~/api/request";
 import { KeySheet } from "./key_sheet";
-import { lacksKey } from "./refusals";
 import { look } from "./session";
 
 interface Wish {
@@ -37,4 +36,8 @@ export function useKeyed(what: string, scope: string): Keyed {
 /** Without what a program has to send: here somebody looks at a field to type in. */
 function said({ message }: Refused): string {
   return message.replace(/: send Authorization: .*$/, ".");
+}
+
+function lacksKey(error: unknown): error is Refused {
+  return error instanceof Refused && (error.status === 401 || error.status === 403);
 }

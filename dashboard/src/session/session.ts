@@ -63,15 +63,9 @@ export async function look(): Promise<boolean> {
   }
 }
 
-export async function signIn(key: string): Promise<void> {
-  await send<Session>("POST", PATH, { key });
-  await look();
-}
-
-/** Back to nobody, after a key that may not do what it was asked for. Where reading needs one, too, it stays: it may be good for that. */
-export async function takeBack(): Promise<void> {
-  if (caller?.is_reading_free !== true) return;
-  await send<undefined>("DELETE", PATH);
+/** `scope`: what for. A key that does not allow it is refused, and whoever was signed in stays so. */
+export async function signIn(key: string, scope: string): Promise<void> {
+  await send<Session>("POST", PATH, { key, scope });
   await look();
 }
 

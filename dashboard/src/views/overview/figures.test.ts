@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Bucket } from "~/api/types";
 import { STACK, barsOf, labelOf, linkOf } from "./buckets";
-import { runWords, turnOf } from "./figures";
+import { runWords, turnOf, untimedOf } from "./figures";
 import { STATUSES } from "~/lib/status";
 
 describe("a change against the period before", () => {
@@ -23,6 +23,13 @@ describe("a change against the period before", () => {
     expect(turnOf({ before: null, change: null }, "share", true)).toBeNull();
     expect(turnOf({ before: 0, change: 5 }, "seconds", false)).toBeNull();
   });
+});
+
+it("leads to the builds without a known duration, whatever else the link says", () => {
+  const asked = (link: string | undefined): unknown => Object.fromEntries(new URLSearchParams(link?.split("?")[1]));
+  expect(asked(untimedOf("/api/builds?has_duration=true&status=failed%2Csucceeded"))).toEqual({ has_duration: "false", status: "failed,succeeded" });
+  expect(asked(untimedOf("/api/builds?since=a"))).toEqual({ has_duration: "false", since: "a" });
+  expect(untimedOf(undefined)).toBeUndefined();
 });
 
 it("says a sparkline in words", () => {

@@ -70,11 +70,20 @@ function figureOf(recipe: Recipe, overview: Overview): Figure {
     turn: change === null ? null : turnOf(change, recipe.kind, recipe.isMoreGood),
     before: change?.before == null ? null : { value: shown(change.before, recipe.kind), link: trend?.links[recipe.source] },
     counted: recipe.counted(overview),
-    leftOut: recipe.source === "duration_seconds" && untimed > 0 ? [{ words: "without a known duration", builds: untimed, link: overview.links[recipe.source]?.replace("has_duration=true", "has_duration=false") }, ...leftOut] : leftOut,
+    leftOut: recipe.source === "duration_seconds" && untimed > 0 ? [{ words: "without a known duration", builds: untimed, link: untimedOf(overview.links[recipe.source]) }, ...leftOut] : leftOut,
     formula: overview.formula[recipe.source] ?? "",
     link: overview.links[recipe.source],
     run: { values: run, words: runWords(run, (value) => shown(value, recipe.kind)) },
   };
+}
+
+/** The same builds, but those whose duration nobody knows. */
+export function untimedOf(link: string | undefined): string | undefined {
+  const [path, search] = link?.split("?") ?? [];
+  if (path === undefined) return undefined;
+  const asked = new URLSearchParams(search);
+  asked.set("has_duration", "false");
+  return `${path}?${asked}`;
 }
 
 function activeOf(overview: Overview): Figure {
